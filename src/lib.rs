@@ -1,0 +1,1 @@
+//! The JobStartStop operator.
