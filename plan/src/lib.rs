@@ -1,1 +1,35 @@
-//! plan
+//! The decisions of the operator, and nothing else: no clock, no client, no async.
+//!
+//! - [`reading`]: what reading a job tells, the one place where the vendor's state words are interpreted.
+//! - [`timeline`]: all windows of one job, merged.
+//! - [`plan()`]: what one job needs now, what its windows' records say, and when to look again.
+//! - [`admit()`]: across the jobs of one account, which of the wanted calls go out now.
+//! - [`phase`], [`conditions`], [`announce`]: how a record is shown.
+//!
+//! Everything that decides takes the time as an argument. The same input gives the same output, also a second time:
+//! running [`plan()`] on its own output changes nothing.
+
+pub mod admit;
+pub mod announce;
+pub mod conditions;
+pub mod ids;
+pub mod memory;
+pub mod phase;
+mod plan;
+pub mod reading;
+pub mod reason;
+pub mod record;
+pub mod timeline;
+pub mod timings;
+pub mod window;
+
+pub use admit::admit;
+pub use ids::{AccountName, JobKey, ObjectName, WindowId};
+pub use memory::{Call, Look, LookError, Memory, Outcome, Seen, Verb};
+pub use phase::Phase;
+pub use plan::{Entry, FinalizerWish, Plan, ReadPurpose, Want, WindowPlan, plan};
+pub use reading::Reading;
+pub use reason::Reason;
+pub use record::{OnAir, Record, Task, TaskState, Trouble};
+pub use timings::Timings;
+pub use window::{DeletionPolicy, Window};

@@ -1,0 +1,236 @@
+//! What this process knows of a job and has not stored: looks at it, and the last call to it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ids::{AccountName, WindowId};
+use crate::reading::Reading;
+use crate::reason::Reason;
+use crate::timings::Timings;
+
+/// The two calls there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// Switch on.
+    Activate,
+    /// Switch off.
+    Deactivate,
+}
+
+impl Verb {
+    /// The Live API's word for the call.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Activate => "activate",
+            Self::Deactivate => "deactivate",
+        }
+    }
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The Live API took it (2xx with the job's id). Not the same as on air, or off.
+    Accepted,
+    /// Nobody knows: no answer, a lost one, or one that is not the API's. It may have been carried out.
+    Unanswered(String),
+    /// Certainly not carried out; may be tried again.
+    Refused {
+        /// `CallRefused`, `KeyRefused`, `WaitingForCapacity`, `JobNotFound`, `LiveAPIUnreachable`, …
+        reason: Reason,
+        /// The vendor's text, or the transport's.
+        message: String,
+        /// Repeating it cannot help.
+        for_good: bool,
+    },
+}
+
+/// The last call to a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Which of the two.
+    pub verb: Verb,
+    /// The windows it was made for.
+    pub windows: Vec<WindowId>,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// The how-manieth it is for its task, from 1.
+    pub attempt: u32,
+    /// When the answer came, or was given up on; `None` while it is under way.
+    pub answered: Option<(Timestamp, Outcome)>,
+}
+
+impl Call {
+    /// How long after it was sent a reading that shows its opposite is not yet believed (design, rule 6).
+    /// `None`: it was certainly refused, so any reading is believed.
+    pub(crate) fn patience(&self, timings: &Timings) -> Option<SignedDuration> {
+        match &self.answered {
+            Some((_, Outcome::Refused { .. })) => None,
+            Some((_, Outcome::Unanswered(_))) => Some(timings.believe_unanswered),
+            Some((_, Outcome::Accepted)) | None => Some(timings.believe_answered),
+        }
+    }
+
+    pub(crate) fn under_way(&self) -> bool {
+        self.answered.is_none()
+    }
+}
+
+/// One answer to "what is the job doing?".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What the two words mean.
+    pub reading: Reading,
+    /// The vendor's `state`.
+    pub state: Option<String>,
+    /// The vendor's `sep_state`.
+    pub sep_state: Option<String>,
+    /// The vendor's `static`.
+    pub is_static: Option<bool>,
+    /// The newest instant since which `state_history` shows the job on (by the vendor's clock).
+    pub on_since: Option<Timestamp>,
+    /// When the question was sent: only what happened before it is surely seen.
+    pub asked_at: Timestamp,
+    /// When the answer came.
+    pub at: Timestamp,
+}
+
+/// A look that brought no reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookError {
+    /// `KeyRefused`, `JobNotFound`, `LiveAPIUnreachable`, `LiveAPIError`, …
+    pub reason: Reason,
+    /// The vendor's text, or the transport's.
+    pub message: String,
+}
+
+/// One look at a job with one account's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// When the question was sent.
+    pub asked_at: Timestamp,
+    /// When the answer came, or was given up on.
+    pub at: Timestamp,
+    /// What was wrong, if something was.
+    pub error: Option<LookError>,
+    /// Failed looks in a row with this account, this one included.
+    pub failures: u32,
+}
+
+/// A run of answers "job not found".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotFound {
+    first: Timestamp,
+    last: Timestamp,
+    count: u32,
+}
+
+/// What this process knows of one job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The last answer, whoever's key brought it.
+    pub(crate) seen: Option<Seen>,
+    /// Since when the same reading was seen without another between.
+    pub(crate) reading_since: Option<Timestamp>,
+    /// The last look by account.
+    pub(crate) looks: BTreeMap<AccountName, Look>,
+    /// A look under way: since when.
+    pub(crate) looking_since: Option<Timestamp>,
+    /// The last call.
+    pub(crate) call: Option<Call>,
+    pub(crate) not_found: Option<NotFound>,
+    /// Why the account lets the wanted call wait, if it does.
+    pub(crate) held_back: Option<Reason>,
+}
+
+impl Memory {
+    /// A look was sent.
+    pub fn look_sent(&mut self, at: Timestamp) {
+        self.looking_since = Some(at);
+    }
+
+    /// A look was answered with a reading. An answer that is older than what is known is dropped.
+    pub fn look_answered(&mut self, account: &AccountName, seen: Seen) {
+        self.looking_since = None;
+        self.not_found = None;
+        self.looks.insert(account.clone(), Look { asked_at: seen.asked_at, at: seen.at, error: None, failures: 0 });
+        self.see(seen);
+    }
+
+    /// A page of the job list brought a reading of this job, beside any look under way.
+    pub fn listed(&mut self, account: &AccountName, seen: Seen) {
+        self.not_found = None;
+        self.looks.insert(account.clone(), Look { asked_at: seen.asked_at, at: seen.at, error: None, failures: 0 });
+        self.see(seen);
+    }
+
+    fn see(&mut self, seen: Seen) {
+        if self.seen.as_ref().is_some_and(|known| known.asked_at > seen.asked_at) {
+            return;
+        }
+        if self.seen.as_ref().is_none_or(|known| known.reading != seen.reading) {
+            self.reading_since = Some(seen.asked_at);
+        }
+        self.seen = Some(seen);
+    }
+
+    /// A look brought no reading.
+    pub fn look_failed(&mut self, account: &AccountName, asked_at: Timestamp, at: Timestamp, error: LookError) {
+        self.looking_since = None;
+        if error.reason == Reason::JobNotFound {
+            let run = self.not_found.map_or(NotFound { first: at, last: at, count: 1 }, |run| NotFound {
+                last: at,
+                count: run.count + 1,
+                ..run
+            });
+            self.not_found = Some(run);
+        }
+        let failures = self.looks.get(account).map_or(0, |look| look.failures) + 1;
+        self.looks.insert(account.clone(), Look { asked_at, at, error: Some(error), failures });
+    }
+
+    /// A look was called off before it was sent.
+    pub fn look_dropped(&mut self) {
+        self.looking_since = None;
+    }
+
+    /// A call is being sent.
+    pub fn call_sent(&mut self, verb: Verb, windows: Vec<WindowId>, attempt: u32, sent_at: Timestamp) {
+        self.held_back = None;
+        self.call = Some(Call { verb, windows, sent_at, attempt, answered: None });
+    }
+
+    /// The call under way was answered, or given up on.
+    pub fn call_answered(&mut self, at: Timestamp, outcome: Outcome) {
+        if let Some(call) = &mut self.call {
+            call.answered = Some((at, outcome));
+        }
+    }
+
+    /// The account lets the wanted call wait (`Some`), or no longer does.
+    pub fn hold_back(&mut self, why: Option<Reason>) {
+        self.held_back = why;
+    }
+
+    /// The key or the account changed: what went wrong with the old one says nothing any more, and what waits for
+    /// its next try is tried at once.
+    pub fn forget_failures(&mut self, account: &AccountName) {
+        self.looks.retain(|name, look| name != account || look.error.is_none());
+    }
+
+    /// The last call.
+    pub fn last_call(&self) -> Option<&Call> {
+        self.call.as_ref()
+    }
+
+    /// The last reading.
+    pub fn seen(&self) -> Option<&Seen> {
+        self.seen.as_ref()
+    }
+
+    /// Three answers "job not found" over the span, and no reading between (design, rule 5).
+    pub(crate) fn surely_not_found(&self, timings: &Timings) -> bool {
+        self.not_found.is_some_and(|run| run.count >= 3 && run.last.duration_since(run.first) >= timings.not_found_span)
+    }
+}

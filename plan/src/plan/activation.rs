@@ -1,0 +1,266 @@
+//! The start: an edge, made once.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::draft::Draft;
+use super::facts::{Facts, later, sooner};
+use super::{Alarm, ReadPurpose};
+use crate::memory::{Seen, Verb};
+use crate::reading::Reading;
+use crate::reason::Reason;
+use crate::record::TaskState;
+
+/// How far the vendor's clock may be behind ours for its history to still settle a start.
+const HISTORY_SLACK: SignedDuration = SignedDuration::from_secs(2);
+
+/// Decides the start of one window.
+pub(crate) fn step(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
+    if !draft.record.activation.is_pending() {
+        note_lost_edit(draft);
+        return;
+    }
+    match draft.record.activation.called_at {
+        Some(called_at) => called(draft, called_at, facts, alarm),
+        None => not_called(draft, facts, alarm),
+    }
+}
+
+/// A call may have left: only a reading settles what became of it.
+///
+/// Crash window: a process that dies here leaves `calledAt` in the status, and the next one starts in this function
+/// with a read, never with a call.
+fn called(draft: &mut Draft, called_at: Timestamp, facts: &Facts, alarm: &mut Alarm) {
+    if facts.call_under_way() {
+        return;
+    }
+    let seen = facts.seen_after(called_at);
+    if let Some(seen) = seen.filter(|seen| shows_start(seen, called_at, facts)) {
+        confirm(draft, seen);
+        return;
+    }
+    match seen.filter(|seen| facts.believes(seen)).map(|seen| seen.reading) {
+        Some(Reading::Ended) => ended(draft),
+        // Not carried out after all. What happens next is what happens to a start that was never called.
+        Some(Reading::Off) => not_called(draft, facts, alarm),
+        _ => {
+            if let Some(at) = facts.believable_at() {
+                alarm.at(at);
+            }
+            alarm.at(draft.due(Verb::Deactivate));
+            draft.look(ReadPurpose::Turning, facts);
+        }
+    }
+}
+
+/// On now, or on at some time since the call: then our call did it, even if somebody has switched it off since.
+fn shows_start(seen: &Seen, called_at: Timestamp, facts: &Facts) -> bool {
+    let on_since_call = seen.on_since.is_some_and(|since| since >= sooner(called_at, HISTORY_SLACK));
+    (seen.reading == Reading::On && facts.believes(seen)) || on_since_call
+}
+
+fn confirm(draft: &mut Draft, seen: &Seen) {
+    let called_off = draft.called_off();
+    let task = &mut draft.record.activation;
+    task.confirmed_at = Some(seen.at);
+    if called_off {
+        let message = "Cancelled while the start was under way; the channel had come on and is switched off again.";
+        task.settle(TaskState::Finished, Reason::CancelledDuringStart, message);
+    } else {
+        task.settle(TaskState::Finished, Reason::Started, format!("On air; read on at {}.", seen.at));
+    }
+}
+
+fn ended(draft: &mut Draft) {
+    draft.record.activation.settle(TaskState::Failed, Reason::JobEnded, Reason::JobEnded.meaning());
+}
+
+/// Nothing has left, or what left was not carried out.
+fn not_called(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
+    let window = &draft.entry.window;
+    if window.deleting {
+        call_off(draft, Reason::Deleted, "Deleted before the start.");
+        return;
+    }
+    if window.cancel {
+        call_off(draft, Reason::Cancelled, "Cancelled before the start.");
+        return;
+    }
+    let (start, stop) = (draft.due(Verb::Activate), draft.due(Verb::Deactivate));
+    if facts.now >= stop {
+        window_over(draft, facts);
+    } else if facts.now < start {
+        wait_for(draft, start, facts, alarm);
+    } else {
+        alarm.at(stop);
+        inside(draft, facts, alarm);
+    }
+}
+
+fn call_off(draft: &mut Draft, reason: Reason, message: &str) {
+    draft.record.activation.settle(TaskState::Cancelled, reason, message);
+    draft.record.deactivation.settle(TaskState::Cancelled, reason, message);
+}
+
+/// The window has ended without its start.
+fn window_over(draft: &mut Draft, facts: &Facts) {
+    if draft.first_seen {
+        // An old manifest or a restored backup: it was never ours to start.
+        let message = format!("The window was over at {} when it was first seen.", draft.due(Verb::Deactivate));
+        draft.record.activation.settle(TaskState::Failed, Reason::WindowPast, message.clone());
+        draft.record.deactivation.settle(TaskState::Cancelled, Reason::WindowPast, message);
+        return;
+    }
+    if draft.entry.window.suspend {
+        let message = "Suspended until the window's end.";
+        draft.record.activation.settle(TaskState::Failed, Reason::Suspended, message);
+        draft.record.deactivation.settle(TaskState::Cancelled, Reason::Suspended, message);
+        return;
+    }
+    let reason = if draft.record.activation.attempts > 0 { Reason::StartNotConfirmed } else { Reason::StartMissed };
+    fail(draft, reason, "The window ended before the start could be made", facts);
+}
+
+fn fail(draft: &mut Draft, reason: Reason, what: &str, facts: &Facts) {
+    let error = facts.look_error(&draft.entry.window.account).map(|error| error.message.clone());
+    let told = Some(draft.record.activation.message.clone()).filter(|message| !message.is_empty());
+    let access = draft.entry.access.as_ref().map(|trouble| trouble.message.clone());
+    let message = match access.or(error).or(told) {
+        Some(why) => format!("{what}: {why}"),
+        None => format!("{what}."),
+    };
+    draft.record.activation.settle(TaskState::Failed, reason, message);
+}
+
+/// Ahead of its start.
+fn wait_for(draft: &mut Draft, start: Timestamp, facts: &Facts, alarm: &mut Alarm) {
+    draft.record.activation.reason = draft.entry.window.suspend.then_some(Reason::Suspended);
+    draft.record.activation.message.clear();
+    let read_from = sooner(start, facts.timings.read_ahead);
+    alarm.at(start);
+    alarm.at(read_from);
+    if draft.entry.window.suspend {
+        return;
+    }
+    let check_from = sooner(start, facts.timings.preflight_ahead);
+    let looked = facts.memory.looks.get(&draft.entry.window.account).map(|look| look.at);
+    if looked.is_some_and(|at| at < check_from) || (looked.is_none() && draft.record.verified_at.is_some()) {
+        draft.look_wishes.extend(draft.entry.access.is_none().then(|| super::draft::LookWish {
+            due: check_from.max(facts.now),
+            purpose: ReadPurpose::Check,
+            account: draft.entry.window.account.clone(),
+        }));
+    }
+    draft.look_from(read_from, ReadPurpose::ForCall, facts);
+}
+
+/// The start is due. Read first: what the channel is doing decides.
+fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
+    if draft.entry.window.suspend {
+        draft.record.activation.say(Reason::Suspended, Reason::Suspended.meaning());
+        return;
+    }
+    if facts.surely_not_found() {
+        fail(draft, Reason::JobNotFound, "The Live API does not know the job", facts);
+        return;
+    }
+    let late = draft.entry.window.start_deadline().filter(|deadline| facts.now > *deadline);
+    if let Some(deadline) = draft.entry.window.start_deadline() {
+        alarm.at(later(deadline, SignedDuration::from_millis(1)));
+    }
+    let Some(seen) = facts.fresh().filter(|_| draft.record.verified_at.is_some()) else {
+        // Past the deadline a channel found on would still count; one that cannot be read does not.
+        let unreadable = facts.look_error(&draft.entry.window.account).is_some() || draft.entry.access.is_some();
+        if late.is_some() && unreadable {
+            fail(draft, Reason::StartDeadlineExceeded, "startingDeadlineSeconds passed before the start", facts);
+            return;
+        }
+        wait_to_read(draft);
+        draft.look(ReadPurpose::ForCall, facts);
+        return;
+    };
+    match seen.reading {
+        _ if !facts.believes(seen) => wait_for_turn(draft, facts, alarm),
+        Reading::On => already_on(draft, seen),
+        Reading::GoingOn
+            if facts.last_verb() == Some(Verb::Activate) && facts.unchanged_for() < facts.timings.believe_answered =>
+        {
+            // Another window's start of ours is under way; it is settled by On, not by going on.
+            wait_for_turn(draft, facts, alarm);
+        }
+        Reading::GoingOn => already_on(draft, seen),
+        Reading::Ended => ended(draft),
+        Reading::GoingOff => wait_for_turn(draft, facts, alarm),
+        Reading::Unknown => {
+            wait_to_read(draft);
+            draft.look(ReadPurpose::Turning, facts);
+        }
+        Reading::Off if late.is_some() => {
+            fail(draft, Reason::StartDeadlineExceeded, "startingDeadlineSeconds passed before the start", facts);
+        }
+        Reading::Off if seen.is_static == Some(false) => {
+            fail(draft, Reason::NotStatic, "The job is not a static entry point", facts);
+        }
+        Reading::Off => wish(draft, facts, alarm),
+    }
+}
+
+fn already_on(draft: &mut Draft, seen: &Seen) {
+    let task = &mut draft.record.activation;
+    task.confirmed_at = Some(seen.at);
+    task.settle(TaskState::Finished, Reason::AlreadyOnAir, format!("The channel was already on at {}.", seen.at));
+}
+
+fn wait_to_read(draft: &mut Draft) {
+    if draft.record.activation.attempts == 0 {
+        draft.record.activation.say(Reason::WaitingForReading, Reason::WaitingForReading.meaning());
+    }
+}
+
+fn wait_for_turn(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
+    let reason = match facts.last_verb() {
+        Some(Verb::Activate) => Reason::WaitingForReading,
+        _ => Reason::WaitingForStop,
+    };
+    draft.record.activation.say(reason, reason.meaning());
+    if let Some(at) = facts.believable_at() {
+        alarm.at(at);
+    }
+    draft.look(ReadPurpose::Turning, facts);
+}
+
+/// Off, fresh, believed, in time: the start may be made.
+fn wish(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
+    if draft.record.activation.called_at.is_some() {
+        draft.record.activation.say(
+            Reason::StartNotConfirmed,
+            "Called, but the channel was read off long enough after it to be believed; it is called again.",
+        );
+    }
+    if let Some(retry_at) = facts.retry_at(Verb::Activate, draft.entry.window.id.as_str()).filter(|at| *at > facts.now)
+    {
+        alarm.at(retry_at);
+        draft.look_from(retry_at, ReadPurpose::ForCall, facts);
+        return;
+    }
+    if !draft.entry.window.finalizer || facts.account_for(draft.entry).is_none() {
+        return;
+    }
+    if let Some(reason) = facts.memory.held_back {
+        draft.record.activation.say(reason, reason.meaning());
+    }
+    // While the call waits for a slot, the reading has to stay fresh.
+    draft.look(ReadPurpose::ForCall, facts);
+    draft.call_wish = Some(Verb::Activate);
+}
+
+/// An edit of the start that came too late changes nothing, and says so.
+fn note_lost_edit(draft: &mut Draft) {
+    let task = &mut draft.record.activation;
+    let window = &draft.entry.window;
+    let started = task.state == TaskState::Finished && task.attempts > 0;
+    if started && task.time != window.activation && task.reason == Some(Reason::Started) {
+        let message =
+            format!("The start was made at {}; moving it to {} changes nothing.", task.time, window.activation);
+        task.say(Reason::StartAlreadyMade, message);
+    }
+}

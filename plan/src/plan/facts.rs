@@ -1,0 +1,195 @@
+//! What is known of the job, and what of it can be believed.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Entry, ReadPurpose};
+use crate::ids::AccountName;
+use crate::memory::{Call, LookError, Memory, Outcome, Seen, Verb};
+use crate::reading::Reading;
+use crate::reason::Reason;
+use crate::record::{Task, TaskState};
+use crate::timings::{Timings, backoff};
+
+/// Everything that the windows of a job share.
+pub(crate) struct Facts<'a> {
+    pub(crate) memory: &'a Memory,
+    pub(crate) now: Timestamp,
+    pub(crate) timings: &'a Timings,
+    entries: &'a [Entry],
+    /// The last call: this process's, or what the records tell of an earlier one's.
+    call: Option<Call>,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn gather(entries: &'a [Entry], memory: &'a Memory, now: Timestamp, timings: &'a Timings) -> Self {
+        let call = memory.call.clone().or_else(|| recorded_call(entries));
+        Self { memory, now, timings, entries, call }
+    }
+
+    pub(crate) fn call_under_way(&self) -> bool {
+        self.call.as_ref().is_some_and(Call::under_way)
+    }
+
+    pub(crate) fn last_verb(&self) -> Option<Verb> {
+        self.call.as_ref().map(|call| call.verb)
+    }
+
+    /// Whether a reading may be acted on. One that shows the opposite of our last call is believed only after a
+    /// while: the vendor takes up to a minute to carry a call out, and one whose answer was lost may still be on its
+    /// way. One that was asked for before the call tells nothing.
+    pub(crate) fn believes(&self, seen: &Seen) -> bool {
+        let Some(call) = &self.call else { return true };
+        if call.under_way() {
+            return false;
+        }
+        let Some(patience) = call.patience(self.timings) else { return true };
+        let after = seen.asked_at > call.sent_at;
+        after && (agrees(call.verb, seen.reading) || seen.asked_at >= later(call.sent_at, patience))
+    }
+
+    /// When a reading against the last call will be believed.
+    pub(crate) fn believable_at(&self) -> Option<Timestamp> {
+        let call = self.call.as_ref()?;
+        Some(later(call.sent_at, call.patience(self.timings)?))
+    }
+
+    /// The last reading, if it is fresh enough to start on.
+    pub(crate) fn fresh(&self) -> Option<&'a Seen> {
+        self.memory.seen.as_ref().filter(|seen| self.now.duration_since(seen.at) <= self.timings.reading_fresh)
+    }
+
+    /// The last reading, if it was asked for after `since`.
+    pub(crate) fn seen_after(&self, since: Timestamp) -> Option<&'a Seen> {
+        self.memory.seen.as_ref().filter(|seen| seen.asked_at > since)
+    }
+
+    /// The last reading, if it can be believed.
+    pub(crate) fn believed(&self) -> Option<&'a Seen> {
+        self.memory.seen.as_ref().filter(|seen| self.believes(seen))
+    }
+
+    /// How long the channel has been read as it is now.
+    pub(crate) fn unchanged_for(&self) -> SignedDuration {
+        self.memory.reading_since.map_or(SignedDuration::ZERO, |since| self.now.duration_since(since))
+    }
+
+    /// A look was tried for what is due at `due` and brought nothing, or is taking too long: for a stop that counts
+    /// as billed.
+    pub(crate) fn blind(&self, account: &AccountName, due: Timestamp) -> bool {
+        let late = self
+            .memory
+            .looking_since
+            .is_some_and(|since| self.now.duration_since(since) >= self.timings.read_ahead / 2);
+        late || self.look_error(account).is_some_and(|_| {
+            self.memory.looks.get(account).is_some_and(|look| look.asked_at >= sooner(due, self.timings.reading_fresh))
+        })
+    }
+
+    pub(crate) fn look_error(&self, account: &AccountName) -> Option<&'a LookError> {
+        self.memory.looks.get(account).and_then(|look| look.error.as_ref())
+    }
+
+    pub(crate) fn surely_not_found(&self) -> bool {
+        self.memory.surely_not_found(self.timings)
+    }
+
+    /// When a refused call may be repeated; `None` when the last call was not a refused one of this kind.
+    pub(crate) fn retry_at(&self, verb: Verb, seed: &str) -> Option<Timestamp> {
+        match self.call.as_ref().filter(|call| call.verb == verb) {
+            Some(Call { answered: Some((at, Outcome::Refused { .. })), attempt, .. }) => {
+                Some(later(*at, backoff(self.timings.retry_first, self.timings.retry_most, *attempt, seed)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The account to read or switch the job with: the window's own, or, where that cannot be used, another that has
+    /// read the job.
+    pub(crate) fn account_for(&self, entry: &Entry) -> Option<AccountName> {
+        let own = entry.access.is_none().then(|| entry.window.account.clone());
+        own.or_else(|| {
+            self.entries
+                .iter()
+                .find(|e| e.access.is_none() && e.record.as_ref().is_some_and(|r| r.verified_at.is_some()))
+                .map(|e| e.window.account.clone())
+        })
+    }
+
+    /// When the next look of this purpose is due.
+    pub(crate) fn look_due(&self, account: &AccountName, purpose: ReadPurpose, seed: &str) -> Option<Timestamp> {
+        let t = self.timings;
+        let Some(look) = self.memory.looks.get(account) else { return Some(self.now) };
+        if look.error.is_some() {
+            let (first, most) = match purpose {
+                ReadPurpose::Check => (t.check_retry_first, t.check_retry_most),
+                _ => (t.retry_first, t.retry_most),
+            };
+            return Some(later(look.at, backoff(first, most, look.failures, seed)));
+        }
+        match purpose {
+            ReadPurpose::ForCall if self.fresh().is_some() => Some(later(look.at, t.reading_fresh)),
+            ReadPurpose::ForCall => Some(self.now),
+            ReadPurpose::Turning => Some(later(look.at.max(self.last_answer()), self.poll())),
+            ReadPurpose::Supervise => Some(next_on_grid(look.at, t.supervise)),
+            ReadPurpose::Check => None,
+        }
+    }
+
+    fn last_answer(&self) -> Timestamp {
+        let answered = self.call.as_ref().and_then(|call| call.answered.as_ref());
+        answered.map_or(Timestamp::MIN, |(at, _)| *at)
+    }
+
+    /// A channel that has been turning for long is looked at less often.
+    fn poll(&self) -> SignedDuration {
+        let since = self.call.as_ref().map_or(SignedDuration::ZERO, |call| self.now.duration_since(call.sent_at));
+        if since > self.timings.poll * 15 { self.timings.poll_slow } else { self.timings.poll }
+    }
+}
+
+/// The call that an earlier process may have made: the last one recorded as sent and not settled. Its answer is told
+/// by the reason stored with it.
+fn recorded_call(entries: &[Entry]) -> Option<Call> {
+    let of = |task: &Task, verb, entry: &Entry| {
+        let sent_at = task.called_at.filter(|_| task.state == TaskState::Pending)?;
+        let outcome = if task.reason == Some(Reason::AnswerLost) {
+            Outcome::Unanswered(task.message.clone())
+        } else {
+            Outcome::Accepted
+        };
+        let windows = vec![entry.window.id.clone()];
+        Some(Call { verb, windows, sent_at, attempt: task.attempts, answered: Some((sent_at, outcome)) })
+    };
+    entries
+        .iter()
+        .filter_map(|entry| entry.record.as_ref().map(|record| (entry, record)))
+        .flat_map(|(entry, record)| {
+            [of(&record.activation, Verb::Activate, entry), of(&record.deactivation, Verb::Deactivate, entry)]
+        })
+        .flatten()
+        .max_by_key(|call| call.sent_at)
+}
+
+fn agrees(verb: Verb, reading: Reading) -> bool {
+    match reading {
+        Reading::Ended | Reading::Unknown => true,
+        Reading::On | Reading::GoingOn => verb == Verb::Activate,
+        Reading::Off | Reading::GoingOff => verb == Verb::Deactivate,
+    }
+}
+
+pub(crate) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+pub(crate) fn sooner(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// The next multiple of `step` after `at`: the jobs of an account fall due together, so that one list answers for
+/// all of them.
+fn next_on_grid(at: Timestamp, step: SignedDuration) -> Timestamp {
+    let step = step.as_millis().max(1);
+    let next = (i128::from(at.as_millisecond()) / step + 1) * step;
+    i64::try_from(next).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,315 @@
+//! One job: what it needs now, and what its windows' records say.
+//!
+//! Read it from top to bottom: the last call is stamped on its tasks, each start is decided ([`activation`]), the
+//! windows that stand are merged into the timeline, each stop is decided ([`deactivation`]), and at most one call and
+//! one look come out, with the instant at which to run this again.
+
+mod activation;
+mod deactivation;
+mod draft;
+mod facts;
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::conditions::{self, Condition, Health};
+use crate::ids::{AccountName, WindowId};
+use crate::memory::{Memory, Verb};
+use crate::phase::Phase;
+use crate::record::{Record, TaskState, Trouble};
+use crate::timeline::{Interval, Timeline};
+use crate::timings::Timings;
+use crate::window::{DeletionPolicy, Window};
+
+use draft::Draft;
+use facts::Facts;
+
+/// One window of the job, as stored and as this process knows it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What its owner wants.
+    pub window: Window,
+    /// Its record: the stored one, overlaid with what this process has planned since. `None`: nothing is stored.
+    pub record: Option<Record>,
+    /// The apiserver has acknowledged a status of this window with `activation: finished`. Until then nobody else's
+    /// duty to stop may rest on it.
+    pub acknowledged: bool,
+    /// Why its account cannot be used, if it cannot.
+    pub access: Option<Trouble>,
+}
+
+/// What a look at the job is for; decides its place in the account's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReadPurpose {
+    /// A call that is due, or about to be, needs it.
+    ForCall,
+    /// The channel is turning after a call.
+    Turning,
+    /// The channel is on air.
+    Supervise,
+    /// Key and job are checked: first seen, ahead of the start, or after trouble.
+    Check,
+}
+
+/// Something to be done for the job now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Read the job.
+    Read {
+        /// With this account's key.
+        account: AccountName,
+        /// What for.
+        purpose: ReadPurpose,
+    },
+    /// Switch the job.
+    Call {
+        /// On or off.
+        verb: Verb,
+        /// With this account's key.
+        account: AccountName,
+        /// The windows it is for: their tasks bear the call.
+        windows: Vec<WindowId>,
+        /// The how-manieth call of its task, from 1.
+        attempt: u32,
+        /// When it was due: lateness counts from here.
+        planned: Timestamp,
+    },
+}
+
+/// What should become of our finalizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FinalizerWish {
+    /// It stands as it should, or is not there and not needed.
+    Leave,
+    /// Put it on: nothing is called for this window before.
+    Add,
+    /// Take it off: no duty is left.
+    Remove,
+}
+
+/// What a window's status should say now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WindowPlan {
+    /// Which window.
+    pub id: WindowId,
+    /// Its record from now on.
+    pub record: Record,
+    /// Its phase.
+    pub phase: Phase,
+    /// Whether all is well.
+    pub health: Health,
+    /// Its conditions.
+    pub conditions: Vec<Condition>,
+    /// The earlier window that it overlaps with, as `namespace/name`.
+    pub conflict: Option<String>,
+    /// What to do about the finalizer, once the record is stored.
+    pub finalizer: FinalizerWish,
+    /// Since when its stop is due without having been confirmed.
+    pub overdue_since: Option<Timestamp>,
+}
+
+/// What one job needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// At most one look and at most one call.
+    pub wants: Vec<Want>,
+    /// One for each window, in the order given.
+    pub windows: Vec<WindowPlan>,
+    /// When time alone may change the plan.
+    pub next: Option<Timestamp>,
+}
+
+/// The earliest of the instants at which something may change.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    now: Timestamp,
+    next: Option<Timestamp>,
+}
+
+impl Alarm {
+    pub(crate) fn at(&mut self, when: Timestamp) {
+        if when > self.now && self.next.is_none_or(|next| when < next) {
+            self.next = Some(when);
+        }
+    }
+}
+
+/// Decides for one job at one instant. Pure: the same arguments give the same plan, and running it on its own records
+/// changes nothing.
+pub fn plan(entries: &[Entry], memory: &Memory, now: Timestamp, timings: &Timings) -> Plan {
+    let facts = Facts::gather(entries, memory, now, timings);
+    let mut alarm = Alarm { now, next: None };
+    let mut drafts: Vec<Draft> = entries.iter().map(|entry| Draft::open(entry, &facts)).collect();
+
+    for draft in &mut drafts {
+        draft.stamp(memory.last_call());
+        activation::step(draft, &facts, &mut alarm);
+    }
+    let standing = Standing::of(&drafts, &facts);
+    for (i, draft) in drafts.iter_mut().enumerate() {
+        deactivation::step(draft, &standing.seen_from(i), &facts, &mut alarm);
+    }
+    for draft in &mut drafts {
+        draft.watch(&facts);
+    }
+
+    let call = choose_call(&drafts, &facts, standing.timeline.covers(now));
+    let look = choose_look(&drafts, &facts, &mut alarm);
+    let conflicts = conflicts(&drafts);
+    let windows =
+        drafts.into_iter().zip(conflicts).map(|(draft, conflict)| conclude(draft, conflict, &facts)).collect();
+    Plan { wants: call.into_iter().chain(look).collect(), windows, next: alarm.next }
+}
+
+/// The windows that hold the channel, and the timeline they make.
+struct Standing {
+    timeline: Timeline,
+    windows: Vec<Option<Stand>>,
+    now: Timestamp,
+}
+
+#[derive(Clone)]
+struct Stand {
+    interval: Interval,
+    name: String,
+    acknowledged: bool,
+}
+
+/// The same, as one window sees the others.
+pub(crate) struct Others {
+    /// The channel is meant to be on, this window's own time left aside.
+    pub(crate) covered: bool,
+    /// A window, acknowledged as started, on which the duty to stop can rest; by name.
+    pub(crate) heir: Option<String>,
+}
+
+impl Standing {
+    fn of(drafts: &[Draft], facts: &Facts) -> Self {
+        let windows: Vec<Option<Stand>> = drafts
+            .iter()
+            .map(|draft| {
+                draft.standing().map(|interval| Stand {
+                    interval,
+                    name: draft.entry.window.name.to_string(),
+                    acknowledged: draft.entry.acknowledged && draft.record.activation.state == TaskState::Finished,
+                })
+            })
+            .collect();
+        let timeline = Timeline::merge(windows.iter().flatten().map(|s| s.interval), facts.timings.channel_turn);
+        Self { timeline, windows, now: facts.now }
+    }
+
+    fn seen_from(&self, index: usize) -> Others {
+        let heir = self
+            .windows
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| *i != index)
+            .filter_map(|(_, stand)| stand.as_ref())
+            .filter(|stand| stand.acknowledged && stand.interval.contains(self.now))
+            .max_by_key(|stand| stand.interval.stop)
+            .map(|stand| stand.name.clone());
+        Others { covered: self.timeline.covers(self.now), heir }
+    }
+}
+
+/// A start is carried by the window that is due first; a stop by all that are due. A start and a stop can both be
+/// wished for only when their windows disagree about now: the timeline decides.
+fn choose_call(drafts: &[Draft], facts: &Facts, covered: bool) -> Option<Want> {
+    let verb = if covered { Verb::Activate } else { Verb::Deactivate };
+    if facts.call_under_way() {
+        return None;
+    }
+    let mut wishing: Vec<&Draft> = drafts.iter().filter(|draft| draft.call_wish == Some(verb)).collect();
+    wishing.sort_by_key(|draft| (draft.due(verb), draft.entry.window.created, draft.entry.window.id.clone()));
+    if verb == Verb::Activate {
+        wishing.truncate(1);
+    }
+    let account = wishing.iter().find_map(|draft| facts.account_for(draft.entry))?;
+    let attempts = wishing.iter().map(|draft| draft.task(verb).attempts).max().unwrap_or(0);
+    Some(Want::Call {
+        verb,
+        account,
+        windows: wishing.iter().map(|draft| draft.entry.window.id.clone()).collect(),
+        attempt: attempts + 1,
+        planned: wishing.first()?.due(verb),
+    })
+}
+
+/// One look answers for all windows of the job: the one that is due first is made.
+fn choose_look(drafts: &[Draft], facts: &Facts, alarm: &mut Alarm) -> Option<Want> {
+    let mut due: BTreeMap<(Timestamp, ReadPurpose), AccountName> = BTreeMap::new();
+    for draft in drafts {
+        for wish in &draft.look_wishes {
+            due.insert((wish.due, wish.purpose), wish.account.clone());
+        }
+    }
+    if facts.memory.looking_since.is_some() {
+        return None;
+    }
+    for (when, _) in due.keys() {
+        alarm.at(*when);
+    }
+    // Of those due now, the most urgent purpose; the reader is the one who asked for it.
+    due.into_iter()
+        .filter(|((when, _), _)| *when <= facts.now)
+        .min_by_key(|((_, purpose), _)| *purpose)
+        .map(|((_, purpose), account)| Want::Read { account, purpose })
+}
+
+/// For each window, the earlier one that it overlaps with: by creation, then by the greater uid.
+fn conflicts(drafts: &[Draft]) -> Vec<Option<String>> {
+    let rank = |draft: &Draft| (draft.entry.window.created, std::cmp::Reverse(draft.entry.window.id.clone()));
+    drafts
+        .iter()
+        .map(|draft| {
+            let mine = draft.claims()?;
+            drafts
+                .iter()
+                .filter(|other| rank(other) < rank(draft))
+                .filter(|other| other.claims().is_some_and(|theirs| theirs.overlaps(&mine)))
+                .min_by_key(|other| rank(other))
+                .map(|other| other.entry.window.name.to_string())
+        })
+        .collect()
+}
+
+fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts) -> WindowPlan {
+    let window = &draft.entry.window;
+    let finalizer = finalizer(window, &draft.record);
+    let stop = draft.due(Verb::Deactivate);
+    let overdue = draft.record.has_it_on() && stop <= facts.now && !draft.covered;
+    let mut record = draft.record;
+    if record.settled() && record.finished_at.is_none() {
+        record.finished_at = Some(facts.now);
+    }
+    WindowPlan {
+        id: window.id.clone(),
+        phase: Phase::of(&record),
+        health: conditions::health(window, &record),
+        conditions: conditions::of(window, &record, conflict.as_deref()),
+        conflict,
+        finalizer,
+        overdue_since: overdue.then_some(stop),
+        record,
+    }
+}
+
+fn finalizer(window: &Window, record: &Record) -> FinalizerWish {
+    let duty = if window.deleting {
+        window.deletion_policy != DeletionPolicy::Retain && record.has_it_on()
+    } else {
+        !record.settled()
+    };
+    match (window.finalizer, duty) {
+        (true, false) => FinalizerWish::Remove,
+        // An object that is being deleted takes no new finalizer.
+        (false, true) if !window.deleting => FinalizerWish::Add,
+        _ => FinalizerWish::Leave,
+    }
+}

@@ -1,0 +1,203 @@
+//! Why: one stable word for everything that can be said of a window, the same in status, events, metrics, logs and
+//! docs.
+
+use std::fmt;
+
+macro_rules! reasons {
+    ($($(#[doc = $meaning:literal])+ $name:ident,)+) => {
+        /// Why a task, a condition or an event stands as it does.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason {
+            $($(#[doc = $meaning])+ $name,)+
+        }
+
+        impl Reason {
+            /// Every reason there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The word, as it stands in status, events, metrics, logs and docs.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+
+            /// What it means, in a sentence or two.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($meaning),+).trim_ascii_start()),+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    // A window as a whole.
+    /// Seen for the first time; key and job are being checked.
+    Checking,
+    /// Waiting for its start; key and job were checked.
+    Scheduled,
+    /// On air.
+    OnAir,
+    /// Not on air: its start is ahead.
+    NotStarted,
+    /// Off air: its stop was confirmed.
+    OffAir,
+    /// Started and stopped.
+    Finished,
+    /// Cancelled before the start.
+    Cancelled,
+    /// Deleted before the start.
+    Deleted,
+    /// `suspend` is set: no start is made.
+    Suspended,
+    /// Another window wants the same channel at the same time. The channel stays on until the last of them ends.
+    Overlap,
+
+    // The start.
+    /// The start was called; the channel is not read on yet.
+    Starting,
+    /// The channel was read on after our start.
+    Started,
+    /// The channel was already on, or going on, when the start was due: nothing was called.
+    AlreadyOnAir,
+    /// The start waits until an account's simultaneous activations, or its request rate, leave room.
+    WaitingForCapacity,
+    /// The start waits until a stop of the same channel is through.
+    WaitingForStop,
+    /// The start waits for a reading of the job.
+    WaitingForReading,
+    /// The start was refused; it is tried again until its deadline.
+    StartRefused,
+    /// The start was called, but the channel was read off long enough after it to be believed.
+    StartNotConfirmed,
+    /// The start was edited after it had been called: the edit changes nothing.
+    StartAlreadyMade,
+    /// `startingDeadlineSeconds` had passed before the start could be made.
+    StartDeadlineExceeded,
+    /// The window ended before the start could be made.
+    StartMissed,
+    /// The window was over when it was first seen: nothing is called.
+    WindowPast,
+    /// The job is not a static entry point: it cannot be switched on and off.
+    NotStatic,
+    /// The job has ended for good (finished, cancelled or failed).
+    JobEnded,
+    /// The Live API does not know the job.
+    JobNotFound,
+    /// The Live API refused the call in a way that repeating cannot heal.
+    CallRefused,
+    /// The answer to the last call was lost; the job is read before anything else is done.
+    AnswerLost,
+
+    // The stop.
+    /// The stop was called; the channel is not read off yet.
+    Stopping,
+    /// The channel was read off after our stop.
+    Stopped,
+    /// The channel was already off when the stop was due: nothing was called.
+    AlreadyOff,
+    /// Another window keeps the channel on past this window's end.
+    KeptOnAir,
+    /// The stop was refused; it is repeated until the channel is read off.
+    StopRefused,
+    /// The stop was called more than once and the channel is not read off yet; it is repeated until it is.
+    StopNotConfirmed,
+    /// The stop waits until the channel, which is going on, is on.
+    WaitingForStart,
+    /// The stop was edited after it had been called: the edit changes nothing.
+    StopAlreadyMade,
+    /// The stop was cancelled while on air: the channel stays on until somebody switches it off.
+    StopCancelled,
+    /// The start failed or was missed, so there is nothing to stop.
+    StartFailed,
+    /// The start had failed or was missed, but the channel was on at the end of the window and was switched off.
+    StoppedAfterFailedStart,
+    /// Cancelled while the start was under way; the channel had come on and was switched off again.
+    CancelledDuringStart,
+    /// Somebody, or the vendor, switched the channel off inside the window. It is not switched on again.
+    StoppedExternally,
+    /// The channel is on although this window, long past, is over and no other window wants it on.
+    LeftOn,
+    /// The channel is going on or off.
+    Turning,
+
+    // Account and key.
+    /// The LiveAccount that `accountRef` names does not exist.
+    AccountNotFound,
+    /// The LiveAccount names an endpoint that the operator does not allow (`--live-endpoint`).
+    EndpointNotAllowed,
+    /// The Secret that holds the API key does not exist.
+    SecretNotFound,
+    /// The Secret has no such key.
+    SecretKeyMissing,
+    /// The API key has characters that no key has.
+    KeyMalformed,
+    /// The Live API refuses the key.
+    KeyRefused,
+    /// The Live API accepts the key.
+    KeyAccepted,
+    /// No window has used the key yet.
+    KeyNotUsed,
+    /// The account can be used.
+    AccountReady,
+
+    // The Live API.
+    /// The Live API could not be reached, or did not answer in time.
+    LiveAPIUnreachable,
+    /// The Live API answered with an error, or with something that is not its answer.
+    LiveAPIError,
+
+    // The object.
+    /// The stored object holds something that its rules would refuse; nothing is called for it.
+    InvalidSpec,
+}
+
+impl Reason {
+    /// The reason that bears this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == word)
+    }
+
+    /// For a failed activation: the start was refused for good, rather than missed.
+    pub fn refuses_for_good(self) -> bool {
+        matches!(self, Self::NotStatic | Self::JobEnded | Self::JobNotFound | Self::CallRefused)
+    }
+
+    /// Whether a person has to act before it heals (condition Stalled), as opposed to something that may heal by
+    /// itself (condition Reconciling).
+    pub fn stalls(self) -> bool {
+        matches!(
+            self,
+            Self::NotStatic
+                | Self::JobEnded
+                | Self::JobNotFound
+                | Self::CallRefused
+                | Self::KeyRefused
+                | Self::KeyMalformed
+                | Self::SecretKeyMissing
+                | Self::EndpointNotAllowed
+                | Self::InvalidSpec
+                | Self::StartDeadlineExceeded
+                | Self::StartMissed
+                | Self::StartNotConfirmed
+        )
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_read_back_from_its_word() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::parse(reason.as_str()), Some(*reason));
+            assert!(!reason.meaning().is_empty());
+        }
+        assert_eq!(Reason::parse("NoSuchReason"), None);
+    }
+}

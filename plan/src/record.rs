@@ -1,0 +1,165 @@
+//! What a JobStartStop's status says: the stored memory of a window.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::reason::Reason;
+use crate::window::Window;
+
+/// The vendor's task states (Live API reference, scheduler).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TaskState {
+    /// Not settled yet.
+    #[default]
+    Pending,
+    /// Done, confirmed by reading the job.
+    Finished,
+    /// Not done, and will not be.
+    Failed,
+    /// Called off.
+    Cancelled,
+}
+
+impl TaskState {
+    /// All four.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Finished, Self::Failed, Self::Cancelled];
+
+    /// The vendor's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state that bears this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// One half of a window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Where it stands.
+    pub state: TaskState,
+    /// Why it stands there; `None` while it just waits for its time.
+    pub reason: Option<Reason>,
+    /// The same in a sentence.
+    pub message: String,
+    /// The planned instant. Follows the spec until the task is called or settled.
+    pub time: Timestamp,
+    /// When the call is due: `time` less the lead for an activation, `time` for a deactivation.
+    pub call_at: Timestamp,
+    /// When the last call that was not certainly refused was sent.
+    pub called_at: Option<Timestamp>,
+    /// When a reading settled it.
+    pub confirmed_at: Option<Timestamp>,
+    /// `called_at` less `call_at`.
+    pub lateness: Option<SignedDuration>,
+    /// Calls made, the refused ones included.
+    pub attempts: u32,
+}
+
+impl Task {
+    fn pending(time: Timestamp, call_at: Timestamp) -> Self {
+        Self {
+            state: TaskState::Pending,
+            reason: None,
+            message: String::new(),
+            time,
+            call_at,
+            called_at: None,
+            confirmed_at: None,
+            lateness: None,
+            attempts: 0,
+        }
+    }
+
+    /// Whether its time is frozen: a call may have left, or it is settled.
+    pub fn frozen(&self) -> bool {
+        self.called_at.is_some() || self.state != TaskState::Pending
+    }
+
+    /// Whether it still waits.
+    pub fn is_pending(&self) -> bool {
+        self.state == TaskState::Pending
+    }
+
+    pub(crate) fn settle(&mut self, state: TaskState, reason: Reason, message: impl Into<String>) {
+        self.state = state;
+        self.say(reason, message);
+    }
+
+    pub(crate) fn say(&mut self, reason: Reason, message: impl Into<String>) {
+        self.reason = Some(reason);
+        self.message = message.into();
+    }
+}
+
+/// Whether this window's channel is on air.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnAir {
+    /// Read on.
+    True,
+    /// Not on air through this window.
+    #[default]
+    False,
+    /// Turning, or unreadable.
+    Unknown,
+    /// Another window keeps the channel on; this one no longer speaks for it.
+    NotOurs,
+}
+
+/// What keeps a window from being ready, as its Ready condition shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The stable word for it.
+    pub reason: Reason,
+    /// The sentence, with the vendor's text where there is one.
+    pub message: String,
+}
+
+/// The stored memory of one window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The start.
+    pub activation: Task,
+    /// The stop.
+    pub deactivation: Task,
+    /// When this window's account first read the job with its key; kept over restarts. Until then the window does
+    /// not belong to the job's timeline: a stranger's object can neither hold a channel nor cut it.
+    pub verified_at: Option<Timestamp>,
+    /// As last shown.
+    pub on_air: OnAir,
+    /// What the last look at key, account and job found wrong.
+    pub trouble: Option<Trouble>,
+    /// When both tasks were settled.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Record {
+    /// The record of a window that nobody has seen before.
+    pub fn new(window: &Window) -> Self {
+        Self {
+            activation: Task::pending(window.activation, window.start()),
+            deactivation: Task::pending(window.deactivation, window.deactivation),
+            verified_at: None,
+            on_air: OnAir::False,
+            trouble: None,
+            finished_at: None,
+        }
+    }
+
+    /// Both tasks are settled: nothing will be called for this window any more.
+    pub fn settled(&self) -> bool {
+        !self.activation.is_pending() && !self.deactivation.is_pending()
+    }
+
+    /// The window *has the channel on*: from the moment its start may have been called, until its stop is settled.
+    pub fn has_it_on(&self) -> bool {
+        self.deactivation.is_pending()
+            && (self.activation.state == TaskState::Finished || self.activation.called_at.is_some())
+    }
+}

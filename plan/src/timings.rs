@@ -1,0 +1,175 @@
+//! Every time that is not the user's, in one value.
+
+use jiff::SignedDuration;
+
+/// The times a plan goes by. [`Timings::default`] are the real ones; end-to-end tests run them scaled down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timings {
+    /// What a channel needs to turn; gaps between windows shorter than this are closed. 60 s (vendor: activation
+    /// takes up to 60 s to be usable).
+    pub channel_turn: SignedDuration,
+    /// How long before a call the job is read fresh. 2 s.
+    pub read_ahead: SignedDuration,
+    /// How old a reading Off may be when an `activate` is sent. 3 s.
+    pub reading_fresh: SignedDuration,
+    /// How long after an unanswered call a reading that shows the opposite is not yet believed. 10 s.
+    pub believe_unanswered: SignedDuration,
+    /// The same after an answered call; also the longest wait of a stop for a channel that is turning. 90 s.
+    pub believe_answered: SignedDuration,
+    /// Between two looks at a job that is turning. 1 s.
+    pub poll: SignedDuration,
+    /// The same once it has been turning for fifteen polls. 3 s.
+    pub poll_slow: SignedDuration,
+    /// Between two looks at a job on air. 30 s.
+    pub supervise: SignedDuration,
+    /// How long before the start key and job are checked once more. 15 min.
+    pub preflight_ahead: SignedDuration,
+    /// First wait after a failed check that nothing due depends on; doubles. 5 s.
+    pub check_retry_first: SignedDuration,
+    /// The longest such wait. 5 min.
+    pub check_retry_most: SignedDuration,
+    /// First wait after a refused call or a failed look that a call needs; doubles. 1 s.
+    pub retry_first: SignedDuration,
+    /// The longest such wait. 30 s.
+    pub retry_most: SignedDuration,
+    /// How long three readings "job not found" must span before they count as evidence. 60 s.
+    pub not_found_span: SignedDuration,
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        let s = SignedDuration::from_secs;
+        Self {
+            channel_turn: s(60),
+            read_ahead: s(2),
+            reading_fresh: s(3),
+            believe_unanswered: s(10),
+            believe_answered: s(90),
+            poll: s(1),
+            poll_slow: s(3),
+            supervise: s(30),
+            preflight_ahead: s(15 * 60),
+            check_retry_first: s(5),
+            check_retry_most: s(5 * 60),
+            retry_first: s(1),
+            retry_most: s(30),
+            not_found_span: s(60),
+        }
+    }
+}
+
+/// Two times whose order the plan relies on are the wrong way round.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the timing `{shorter}` must be shorter than `{longer}`")]
+pub struct TimingsError {
+    /// Name of the time that is too long.
+    pub shorter: &'static str,
+    /// Name of the time it must stay below.
+    pub longer: &'static str,
+}
+
+impl Timings {
+    /// The real timings, each divided by `divisor` (at least 1).
+    pub fn divided(divisor: u32) -> Self {
+        let by = i32::try_from(divisor.max(1)).unwrap_or(i32::MAX);
+        let Self {
+            channel_turn,
+            read_ahead,
+            reading_fresh,
+            believe_unanswered,
+            believe_answered,
+            poll,
+            poll_slow,
+            supervise,
+            preflight_ahead,
+            check_retry_first,
+            check_retry_most,
+            retry_first,
+            retry_most,
+            not_found_span,
+        } = Self::default();
+        Self {
+            channel_turn: channel_turn / by,
+            read_ahead: read_ahead / by,
+            reading_fresh: reading_fresh / by,
+            believe_unanswered: believe_unanswered / by,
+            believe_answered: believe_answered / by,
+            poll: poll / by,
+            poll_slow: poll_slow / by,
+            supervise: supervise / by,
+            preflight_ahead: preflight_ahead / by,
+            check_retry_first: check_retry_first / by,
+            check_retry_most: check_retry_most / by,
+            retry_first: retry_first / by,
+            retry_most: retry_most / by,
+            not_found_span: not_found_span / by,
+        }
+    }
+
+    /// Checks the ratios that the rules rely on.
+    pub fn check(&self) -> Result<(), TimingsError> {
+        let ordered = [
+            // A look made ahead must still be fresh when the call goes out.
+            ("read_ahead", self.read_ahead, "reading_fresh", self.reading_fresh),
+            ("believe_unanswered", self.believe_unanswered, "believe_answered", self.believe_answered),
+            // A channel that takes its full time to turn must not look like one that refused to.
+            ("channel_turn", self.channel_turn, "believe_answered", self.believe_answered),
+            ("poll", self.poll, "poll_slow", self.poll_slow),
+            ("poll_slow", self.poll_slow, "believe_unanswered", self.believe_unanswered),
+            ("retry_first", self.retry_first, "retry_most", self.retry_most),
+            ("check_retry_first", self.check_retry_first, "check_retry_most", self.check_retry_most),
+        ];
+        match ordered.into_iter().find(|(_, a, _, b)| a >= b) {
+            Some((shorter, _, longer, _)) => Err(TimingsError { shorter, longer }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `first`, doubled for each failure after the first, at most `most`, then spread by up to a quarter either way.
+/// The spread is a pure function of `seed`, so that the same attempt of the same window waits the same time.
+pub fn backoff(first: SignedDuration, most: SignedDuration, failures: u32, seed: &str) -> SignedDuration {
+    let doublings = failures.saturating_sub(1).min(20);
+    let plain = first.saturating_mul(1 << doublings).min(most);
+    let eighths = i32::try_from(spread(seed, failures) % 5).unwrap_or(0) - 2;
+    plain + (plain / 8) * eighths
+}
+
+/// FNV-1a over the seed and the attempt: stable across processes and releases, which `std`'s hasher is not.
+fn spread(seed: &str, attempt: u32) -> u64 {
+    seed.bytes()
+        .chain(attempt.to_le_bytes())
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn real_and_scaled_timings_keep_their_ratios() {
+        for divisor in [1, 2, 20, 100] {
+            assert_eq!(Timings::divided(divisor).check(), Ok(()), "divided by {divisor}");
+        }
+    }
+
+    #[test]
+    fn a_broken_ratio_is_named() {
+        let broken = Timings { read_ahead: SignedDuration::from_secs(5), ..Timings::default() };
+        assert_eq!(
+            broken.check().unwrap_err().to_string(),
+            "the timing `read_ahead` must be shorter than `reading_fresh`"
+        );
+    }
+
+    #[test]
+    fn backoff_doubles_up_to_the_most_and_never_strays_by_more_than_a_quarter() {
+        let (first, most) = (SignedDuration::from_secs(1), SignedDuration::from_secs(30));
+        for failures in 1..40 {
+            let plain = first.saturating_mul(1 << (failures - 1).min(20)).min(most);
+            let wait = backoff(first, most, failures, "a-window");
+            assert!(wait >= plain * 3 / 4 && wait <= plain * 5 / 4, "{failures}: {wait:?} around {plain:?}");
+            assert_eq!(wait, backoff(first, most, failures, "a-window"));
+        }
+    }
+}
