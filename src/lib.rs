@@ -1,1 +1,4 @@
 //! The JobStartStop operator.
+
+pub mod api;
+pub mod live;

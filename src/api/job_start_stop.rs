@@ -1,0 +1,446 @@
+//! `JobStartStop`: one window of one channel.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::time::{TimeError, parse_instant};
+use super::{NEVER_OBSERVED, is_default, rules};
+
+/// What is wanted: the job, when it goes on air and when it goes off.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "scheduler.bcovlive.io",
+    version = "v1alpha1",
+    kind = "JobStartStop",
+    doc = "JobStartStop switches a Brightcove Live job with a static entry point on at one time and off at another: \
+           one window of one channel. The job must exist and be static; it is neither created nor deleted.",
+    namespaced,
+    status = "JobStartStopStatus",
+    shortname = "jss",
+    category = "live",
+    derive = "PartialEq",
+    selectable = ".spec.jobID",
+    selectable = ".status.phase",
+    validation = rules::stop_after_start(),
+    validation = rules::window_at_most_a_year(),
+    validation = rules::start_locked(),
+    validation = rules::stop_locked(),
+    printcolumn(
+        name = "Job",
+        type_ = "string",
+        json_path = ".spec.jobID",
+        description = "Id of the Live job."
+    ),
+    printcolumn(
+        name = "Start",
+        type_ = "string",
+        json_path = ".status.activation.time",
+        description = "Start of the window in UTC; empty until the operator has seen the object."
+    ),
+    printcolumn(
+        name = "Stop",
+        type_ = "string",
+        json_path = ".status.deactivation.time",
+        description = "End of the window in UTC; empty until the operator has seen the object."
+    ),
+    printcolumn(
+        name = "Phase",
+        type_ = "string",
+        json_path = ".status.phase",
+        description = "Pending, Active, Finished, Cancelled, Failed or Missed."
+    ),
+    printcolumn(
+        name = "OnAir",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="OnAir")].status"#,
+        description = "Whether the channel is on for this window; Unknown while it turns."
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
+        priority = 1,
+        description = "Why the window is ready, or why not."
+    ),
+    printcolumn(
+        name = "Late",
+        type_ = "integer",
+        json_path = ".status.activation.latenessMillis",
+        priority = 1,
+        description = "Milliseconds from the planned start to the call."
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct JobStartStopSpec {
+    /// The LiveAccount, in the same namespace, whose key and endpoint are used for the calls. Left out, it is the
+    /// LiveAccount named `default`. It cannot change: create another JobStartStop for another account.
+    #[serde(default)]
+    pub account_ref: AccountRef,
+
+    /// Id of the Live job that is switched, as the Live API and the Live module show it, for example
+    /// `15981d93877e490185e6ebc9af2c79a3`. The job must have been created with `"static": true`. It cannot change:
+    /// create another JobStartStop for another job.
+    #[serde(rename = "jobID")]
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = rules::job_id(), validation = rules::job_id_locked())]
+    pub job_id: String,
+
+    /// Text for people, for example "My Wednesday broadcast"; at most 512 characters. It changes nothing about the
+    /// calls and may be edited at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub description: Option<String>,
+
+    /// When the job is switched on.
+    pub activation: Activation,
+
+    /// When the job is switched off.
+    pub deactivation: Deactivation,
+
+    /// How many seconds after `activation.time` the start may still be made if it could not be made on time, for
+    /// example because the operator or the Live API was down; from 10 to 31622400 (366 days). A start that is later
+    /// than this is not made: the window is Missed, or Failed when a call was tried. Left out, the start may be made
+    /// until the window ends. A job found on air already counts as started, however late. May be edited until the
+    /// start is settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 10, max = 31_622_400))]
+    pub starting_deadline_seconds: Option<u32>,
+
+    /// While true no start is made. A stop that is due is still made, so suspending on air does not leave the channel
+    /// on. Set it back to false and a start that is due is made at once, if `startingDeadlineSeconds` (counted from
+    /// `activation.time`) still allows it; suspended through its end, the window is Missed with reason Suspended.
+    /// Default: false.
+    #[serde(default)]
+    pub suspend: bool,
+
+    /// Set to true to cancel what is still pending, for good: before the start both the start and the stop, on air
+    /// only the stop, which leaves the channel on until somebody switches it off. To go off air now, set
+    /// `deactivation.time` to the present time instead. Setting it back to false has no effect. Default: false.
+    #[serde(default)]
+    pub cancel: bool,
+
+    /// What deleting this object does. Stop: if the channel is on for this window and no other window covers it, it is
+    /// switched off first, and the object stays until it is off. Cancel: pending calls are dropped, and a channel
+    /// that is on stays on. Retain: nothing is called. Left out, the LiveAccount's
+    /// `defaults.deletionPolicy` holds, else the operator's setting, else Stop. May be edited at any time, also while
+    /// the object is being deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "DeletionPolicy")]
+    pub deletion_policy: Option<DeletionPolicy>,
+}
+
+/// The `LiveAccount` of a window.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct AccountRef {
+    /// Name of the LiveAccount in the same namespace. Default: default. It cannot change.
+    #[serde(default = "default_account")]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::object_name(), validation = rules::account_locked())]
+    pub name: String,
+}
+
+fn default_account() -> String {
+    "default".to_owned()
+}
+
+impl Default for AccountRef {
+    fn default() -> Self {
+        Self { name: default_account() }
+    }
+}
+
+/// The start of a window.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Activation {
+    /// When the job is switched on: a date and a time to the second with an offset from UTC, for example
+    /// `"2026-12-02T14:00:00+01:00"` or, the same instant, `"2026-12-02T13:00:00Z"`. The call is made at this time,
+    /// or earlier by the LiveAccount's `defaults.activationLeadSeconds`. May be edited until the start is made or
+    /// settled; from then on it cannot change, though the same instant may be written in another way. A time in the
+    /// past starts the channel at once if the window has not ended and `startingDeadlineSeconds` allows it.
+    #[schemars(schema_with = "rules::time_schema")]
+    pub time: String,
+}
+
+/// The end of a window.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Deactivation {
+    /// When the job is switched off: a date and a time to the second with an offset from UTC, for example
+    /// `"2026-12-02T16:00:00+01:00"`; later than `activation.time`, by 366 days at most. Edit it on air to extend
+    /// or shorten the window; set it to the present time, or any time before, to switch off now. Once the stop is
+    /// made or settled it cannot change, though the same instant may be written in another way.
+    #[schemars(schema_with = "rules::time_schema")]
+    pub time: String,
+}
+
+/// What deleting an object does to its job.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeletionPolicy {
+    /// Switch the job off if the window has it on.
+    #[default]
+    Stop,
+    /// As the Live API's DELETE: drop what is pending.
+    Cancel,
+    /// Call nothing.
+    Retain,
+}
+
+impl DeletionPolicy {
+    /// The word in spec and status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "Stop",
+            Self::Cancel => "Cancel",
+            Self::Retain => "Retain",
+        }
+    }
+}
+
+/// What the operator saw and did. It is written as a whole; nothing in it is required, and its words are open, so
+/// that an older or newer operator can read it.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("default" = { "observedGeneration": NEVER_OBSERVED }))]
+pub struct JobStartStopStatus {
+    /// The `metadata.generation` that this status was computed from. -1: the operator has not seen the object yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// The window as a whole. Pending: the start is still to come. Active: started, the stop is still to come.
+    /// Finished: started and stopped. Cancelled. Failed: the start was tried in vain. Missed: no start was called.
+    #[serde(skip_serializing_if = "is_default")]
+    pub phase: String,
+
+    /// Id of this window where the Live API would show a workflow id: the object's uid without the dashes.
+    #[serde(rename = "workflowID", skip_serializing_if = "is_default")]
+    pub workflow_id: String,
+
+    /// What deleting the object would do now: Stop, Cancel or Retain, from the object, its LiveAccount or the
+    /// operator's setting.
+    #[serde(skip_serializing_if = "is_default")]
+    pub deletion_policy: String,
+
+    /// The start of the window.
+    #[serde(skip_serializing_if = "is_default")]
+    pub activation: TaskStatus,
+
+    /// The end of the window.
+    #[serde(skip_serializing_if = "is_default")]
+    pub deactivation: TaskStatus,
+
+    /// What was last read about the job.
+    #[serde(skip_serializing_if = "is_default")]
+    pub job: JobReading,
+
+    /// When the window ended, in whatever way; UTC.
+    #[serde(skip_serializing_if = "is_default")]
+    pub finished_at: String,
+
+    /// Ready, Reconciling and Stalled as kubectl wait, Flux and Argo CD read them; OnAir, and Conflict, Suspended,
+    /// CapacityShort and Drifted where they apply.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// One half of a window: what is planned, what was called and what came of it.
+///
+/// Only what a rule of the schema reads is bounded: a text that grew too long must not cost a status write.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TaskStatus {
+    /// pending, finished, failed or cancelled, as the Live API's scheduler calls them.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(length(max = 64))]
+    pub state: String,
+
+    /// Why it is in this state, in one word, for example AlreadyOnAir; empty when there is nothing to explain.
+    #[serde(skip_serializing_if = "is_default")]
+    pub reason: String,
+
+    /// The reason in a sentence.
+    #[serde(skip_serializing_if = "is_default")]
+    pub message: String,
+
+    /// The planned time as it was written in spec, for example `2026-12-02T14:00:00+01:00`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub given: String,
+
+    /// The planned time in UTC, for example `2026-12-02T13:00:00Z`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub time: String,
+
+    /// The planned time in seconds since 1970, as the Live API counts, for example 1796216400.
+    #[serde(rename = "timeUTC", skip_serializing_if = "Option::is_none")]
+    pub time_utc: Option<i64>,
+
+    /// When the call is due, in UTC: the planned time, for a start with the account's lead taken off. `latenessMillis`
+    /// counts from here.
+    #[serde(skip_serializing_if = "is_default")]
+    pub call_at: String,
+
+    /// When the call was last sent, in UTC with microseconds; empty as long as no call can have reached the Live API.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(length(max = 40))]
+    pub called_at: String,
+
+    /// When the job was read to be on, or off, as wanted; in UTC with microseconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub confirmed_at: String,
+
+    /// Milliseconds from `callAt` to the first call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lateness_millis: Option<i64>,
+
+    /// How many calls were sent.
+    #[serde(skip_serializing_if = "is_default")]
+    pub attempts: u32,
+}
+
+/// The job as the Live API last showed it; written when it changes, not each time it is read.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct JobReading {
+    /// The Live API's `state`, for example standby or processing.
+    #[serde(skip_serializing_if = "is_default")]
+    pub state: String,
+
+    /// The Live API's `sep_state`, for example `activation_in_progress`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub sep_state: String,
+
+    /// What both mean: Off, GoingOn, On, GoingOff, Ended or Unknown.
+    #[serde(skip_serializing_if = "is_default")]
+    pub reading: String,
+
+    /// Since when it reads like this, in UTC.
+    #[serde(skip_serializing_if = "is_default")]
+    pub since: String,
+
+    /// When the account's key first read this job, in UTC. From then on the window counts beside the other windows of
+    /// the job.
+    #[serde(skip_serializing_if = "is_default")]
+    pub verified_at: String,
+}
+
+/// The two times of a spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpecTimes {
+    /// `activation.time`.
+    pub activation: Timestamp,
+    /// `deactivation.time`.
+    pub deactivation: Timestamp,
+}
+
+/// A time of a stored spec that cannot be read; only an object stored under other rules has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("spec.{field} {source}")]
+pub struct SpecTimeError {
+    /// `activation.time` or `deactivation.time`.
+    pub field: &'static str,
+    /// The rule that it breaks.
+    pub source: TimeError,
+}
+
+impl JobStartStopSpec {
+    /// Reads both times. Their order is not looked at: a stop moved to the past is a stop that is due.
+    pub fn times(&self) -> Result<SpecTimes, SpecTimeError> {
+        let read = |field, text: &str| parse_instant(text).map_err(|source| SpecTimeError { field, source });
+        Ok(SpecTimes {
+            activation: read("activation.time", &self.activation.time)?,
+            deactivation: read("deactivation.time", &self.deactivation.time)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::conditions::{self, Because, ConditionStatus, ConditionType};
+
+    fn window() -> Value {
+        json!({
+            "jobID": "15981d93877e490185e6ebc9af2c79a3",
+            "activation": { "time": "2026-12-02T14:00:00+01:00" },
+            "deactivation": { "time": "2026-12-02T15:00:00Z" },
+        })
+    }
+
+    #[test]
+    fn what_is_left_out_is_as_the_schema_defaults_it() {
+        let spec: JobStartStopSpec = serde_json::from_value(window()).unwrap();
+        assert_eq!(spec.account_ref.name, "default");
+        assert!(!spec.suspend && !spec.cancel);
+        assert_eq!(spec.deletion_policy, None);
+    }
+
+    #[test]
+    fn times_are_instants() {
+        let spec: JobStartStopSpec = serde_json::from_value(window()).unwrap();
+        let times = spec.times().unwrap();
+        assert_eq!(times.activation.as_second(), 1_796_216_400);
+        assert_eq!(times.deactivation.as_second(), 1_796_223_600);
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_read_is_named() {
+        let mut window = window();
+        window["deactivation"]["time"] = json!("2026-12-02T15:00:00");
+        let spec: JobStartStopSpec = serde_json::from_value(window).unwrap();
+        let error = spec.times().unwrap_err();
+        assert_eq!(error.source, TimeError::NoOffset);
+        assert!(error.to_string().starts_with("spec.deactivation.time has no offset from UTC"));
+    }
+
+    #[test]
+    fn an_empty_status_writes_nothing() {
+        assert_eq!(serde_json::to_value(JobStartStopStatus::default()).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn a_full_status_reads_back_equal() {
+        let task = TaskStatus {
+            state: "finished".to_owned(),
+            reason: "AlreadyOnAir".to_owned(),
+            message: "The job was on.".to_owned(),
+            given: "2026-12-02T14:00:00+01:00".to_owned(),
+            time: "2026-12-02T13:00:00Z".to_owned(),
+            time_utc: Some(1_796_216_400),
+            call_at: "2026-12-02T13:00:00Z".to_owned(),
+            called_at: "2026-12-02T13:00:00.000123Z".to_owned(),
+            confirmed_at: "2026-12-02T13:00:04.000000Z".to_owned(),
+            lateness_millis: Some(0),
+            attempts: 1,
+        };
+        let mut status = JobStartStopStatus {
+            observed_generation: Some(3),
+            phase: "Active".to_owned(),
+            workflow_id: "d44cf29f4f184757ac0995beb8a0097e".to_owned(),
+            deletion_policy: DeletionPolicy::Stop.as_str().to_owned(),
+            activation: task.clone(),
+            deactivation: TaskStatus { attempts: 0, lateness_millis: None, ..task },
+            job: JobReading { state: "processing".to_owned(), reading: "On".to_owned(), ..JobReading::default() },
+            finished_at: String::new(),
+            conditions: vec![],
+        };
+        let because = Because { reason: "OnAir", message: "", generation: Some(3), now: Timestamp::MAX };
+        conditions::set(&mut status.conditions, ConditionType::OnAir, ConditionStatus::True, because);
+        let text = serde_json::to_string(&status).unwrap();
+        assert_eq!(serde_json::from_str::<JobStartStopStatus>(&text).unwrap(), status);
+        for name in ["workflowID", "timeUTC", "callAt", "calledAt", "confirmedAt", "latenessMillis"] {
+            assert!(text.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_default_status_of_the_schema_reads_as_never_observed() {
+        let status: JobStartStopStatus = serde_json::from_value(json!({ "observedGeneration": -1 })).unwrap();
+        assert_eq!(status.observed_generation, Some(NEVER_OBSERVED));
+        assert_eq!(status.activation, TaskStatus::default());
+    }
+}
