@@ -1,0 +1,10 @@
+//! Simulated worlds: the operator against an apiserver in memory, under one paused clock.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "all of this file is test code; a panic is how a test fails"
+)]
+
+mod store;
