@@ -1,4 +1,13 @@
-//! The JobStartStop operator.
+//! The JobStartStop operator: switches Brightcove Live channels on and off at planned times.
+//!
+//! - [`api`]: what users write.
+//! - [`live`]: the Brightcove Live API.
+//! - [`timetable`]: wall-clock deadlines.
+//! - [`controller`]: joins them with the decisions of the crate `plan`.
+//! - [`observe`]: metrics, health, logs.
 
 pub mod api;
+pub mod controller;
 pub mod live;
+pub mod observe;
+pub mod timetable;

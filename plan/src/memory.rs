@@ -59,6 +59,9 @@ pub struct Call {
     pub attempt: u32,
     /// When the answer came, or was given up on; `None` while it is under way.
     pub answered: Option<(Timestamp, Outcome)>,
+    /// When the last call before it was sent that was not certainly refused, for the same task: a refusal of this
+    /// one does not undo that one.
+    pub(crate) earlier: Option<Timestamp>,
 }
 
 impl Call {
@@ -74,6 +77,10 @@ impl Call {
 
     pub(crate) fn under_way(&self) -> bool {
         self.answered.is_none()
+    }
+
+    fn refused(&self) -> bool {
+        matches!(self.answered, Some((_, Outcome::Refused { .. })))
     }
 }
 
@@ -139,7 +146,8 @@ pub struct Memory {
     pub(crate) looking_since: Option<Timestamp>,
     /// The last call.
     pub(crate) call: Option<Call>,
-    pub(crate) not_found: Option<NotFound>,
+    /// Answers "job not found" without a reading since, by account: another key's say nothing.
+    pub(crate) not_found: BTreeMap<AccountName, NotFound>,
     /// Why the account lets the wanted call wait, if it does.
     pub(crate) held_back: Option<Reason>,
 }
@@ -153,14 +161,14 @@ impl Memory {
     /// A look was answered with a reading. An answer that is older than what is known is dropped.
     pub fn look_answered(&mut self, account: &AccountName, seen: Seen) {
         self.looking_since = None;
-        self.not_found = None;
+        self.not_found.clear();
         self.looks.insert(account.clone(), Look { asked_at: seen.asked_at, at: seen.at, error: None, failures: 0 });
         self.see(seen);
     }
 
     /// A page of the job list brought a reading of this job, beside any look under way.
     pub fn listed(&mut self, account: &AccountName, seen: Seen) {
-        self.not_found = None;
+        self.not_found.clear();
         self.looks.insert(account.clone(), Look { asked_at: seen.asked_at, at: seen.at, error: None, failures: 0 });
         self.see(seen);
     }
@@ -179,12 +187,9 @@ impl Memory {
     pub fn look_failed(&mut self, account: &AccountName, asked_at: Timestamp, at: Timestamp, error: LookError) {
         self.looking_since = None;
         if error.reason == Reason::JobNotFound {
-            let run = self.not_found.map_or(NotFound { first: at, last: at, count: 1 }, |run| NotFound {
-                last: at,
-                count: run.count + 1,
-                ..run
-            });
-            self.not_found = Some(run);
+            let run = self.not_found.entry(account.clone()).or_insert(NotFound { first: at, last: at, count: 0 });
+            run.last = at;
+            run.count += 1;
         }
         let failures = self.looks.get(account).map_or(0, |look| look.failures) + 1;
         self.looks.insert(account.clone(), Look { asked_at, at, error: Some(error), failures });
@@ -198,7 +203,12 @@ impl Memory {
     /// A call is being sent.
     pub fn call_sent(&mut self, verb: Verb, windows: Vec<WindowId>, attempt: u32, sent_at: Timestamp) {
         self.held_back = None;
-        self.call = Some(Call { verb, windows, sent_at, attempt, answered: None });
+        let earlier = self
+            .call
+            .as_ref()
+            .filter(|last| last.verb == verb && last.windows.iter().any(|window| windows.contains(window)))
+            .and_then(|last| if last.refused() { last.earlier } else { Some(last.sent_at) });
+        self.call = Some(Call { verb, windows, sent_at, attempt, answered: None, earlier });
     }
 
     /// The call under way was answered, or given up on.
@@ -208,15 +218,35 @@ impl Memory {
         }
     }
 
-    /// The account lets the wanted call wait (`Some`), or no longer does.
-    pub fn hold_back(&mut self, why: Option<Reason>) {
-        self.held_back = why;
+    /// The account lets the wanted call wait (`Some`), or no longer does. Whether that is news.
+    pub fn hold_back(&mut self, why: Option<Reason>) -> bool {
+        std::mem::replace(&mut self.held_back, why) != why
+    }
+
+    /// Nothing is under way.
+    pub fn idle(&self) -> bool {
+        self.looking_since.is_none() && !self.call.as_ref().is_some_and(Call::under_way)
+    }
+
+    /// An activation of ours is under way, or may be: it takes one of the account's slots (vendor: more than five
+    /// at once give a capacity error).
+    pub fn going_on(&self, now: Timestamp, timings: &Timings) -> bool {
+        let Some(call) = self.call.as_ref().filter(|call| call.verb == Verb::Activate) else { return false };
+        let Some(patience) = call.patience(timings) else { return false };
+        let waited = now.duration_since(call.sent_at) >= patience;
+        match self.seen.as_ref().filter(|seen| seen.asked_at > call.sent_at).map(|seen| seen.reading) {
+            _ if call.under_way() => true,
+            None | Some(Reading::Off) => !waited,
+            Some(Reading::GoingOn) => true,
+            Some(_) => false,
+        }
     }
 
     /// The key or the account changed: what went wrong with the old one says nothing any more, and what waits for
     /// its next try is tried at once.
     pub fn forget_failures(&mut self, account: &AccountName) {
         self.looks.retain(|name, look| name != account || look.error.is_none());
+        self.not_found.remove(account);
     }
 
     /// The last call.
@@ -229,8 +259,11 @@ impl Memory {
         self.seen.as_ref()
     }
 
-    /// Three answers "job not found" over the span, and no reading between (design, rule 5).
-    pub(crate) fn surely_not_found(&self, timings: &Timings) -> bool {
-        self.not_found.is_some_and(|run| run.count >= 3 && run.last.duration_since(run.first) >= timings.not_found_span)
+    /// Three answers "job not found" to this account over the span, the last one since `since`, and no reading
+    /// between (design, rule 5).
+    pub(crate) fn surely_not_found(&self, account: &AccountName, since: Timestamp, timings: &Timings) -> bool {
+        self.not_found.get(account).is_some_and(|run| {
+            run.count >= 3 && run.last >= since && run.last.duration_since(run.first) >= timings.not_found_span
+        })
     }
 }

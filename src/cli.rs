@@ -1,0 +1,147 @@
+//! What can be asked for on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jobstartstop::live::{Endpoint, VENDOR};
+use jobstartstop::observe::LogFormat;
+
+/// Switches Brightcove Live channels on and off at the times that JobStartStop resources plan.
+#[derive(Debug, Parser)]
+#[command(name = "jobstartstop", version, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the operator until SIGTERM or Ctrl-C.
+    Run(Box<RunOptions>),
+    /// Print the custom resource definitions, for `kubectl apply -f -`.
+    Crds(CrdsOptions),
+}
+
+/// What a run goes by. Each flag can also be set by the environment variable shown with it.
+#[derive(Debug, Args)]
+pub(crate) struct RunOptions {
+    /// The kubeconfig file to use. Without one: the variable KUBECONFIG, then the Pod's service account, then
+    /// ~/.kube/config.
+    #[arg(long, value_name = "FILE", env = "JOBSTARTSTOP_KUBECONFIG")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+
+    /// The kubeconfig's context to use instead of its current one.
+    #[arg(long, value_name = "NAME", env = "JOBSTARTSTOP_CONTEXT")]
+    pub(crate) context: Option<String>,
+
+    /// Watch this namespace only. May be repeated, or hold several separated by commas. Without it all namespaces are
+    /// watched.
+    #[arg(long = "namespace", value_name = "NAMESPACE", value_delimiter = ',', env = "JOBSTARTSTOP_NAMESPACES")]
+    pub(crate) namespaces: Vec<String>,
+
+    /// An endpoint that a LiveAccount may name, as scheme and host. May be repeated, or hold several separated by
+    /// commas. The first is used by accounts that name none. API keys are sent to these endpoints only.
+    #[arg(
+        long = "live-endpoint",
+        value_name = "URL",
+        value_delimiter = ',',
+        default_value = VENDOR,
+        value_parser = endpoint,
+        env = "JOBSTARTSTOP_LIVE_ENDPOINTS"
+    )]
+    pub(crate) endpoints: Vec<Endpoint>,
+
+    /// What deleting a JobStartStop does to a channel it has on, where neither the object nor its LiveAccount say.
+    #[arg(long, value_name = "POLICY", value_enum, default_value_t = Policy::Stop, env = "JOBSTARTSTOP_DELETION_POLICY")]
+    pub(crate) deletion_policy: Policy,
+
+    /// Where /metrics, /healthz and /readyz are served.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080", env = "JOBSTARTSTOP_OBSERVE_ADDRESS")]
+    pub(crate) observe_address: SocketAddr,
+
+    /// What is logged: error, warn, info, debug, or a filter such as jobstartstop=debug,info.
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "JOBSTARTSTOP_LOG")]
+    pub(crate) log: String,
+
+    /// How log lines look.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text, env = "JOBSTARTSTOP_LOG_FORMAT")]
+    pub(crate) log_format: LogFormat,
+
+    /// Divides every time that is not the user's, for tests against a simulator. Never with the real Live API: its
+    /// channels do not turn any faster.
+    #[arg(long, hide = true, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) time_divisor: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub(crate) enum Policy {
+    /// Switch the channel off, confirm it, then let the object go.
+    Stop,
+    /// Cancel what is pending; the channel stays on.
+    Cancel,
+    /// Call nothing.
+    Retain,
+}
+
+impl From<Policy> for plan::DeletionPolicy {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Stop => Self::Stop,
+            Policy::Cancel => Self::Cancel,
+            Policy::Retain => Self::Retain,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CrdsOptions {
+    /// Write one file for each definition into this directory instead.
+    #[arg(long, value_name = "DIRECTORY")]
+    directory: Option<PathBuf>,
+}
+
+fn endpoint(text: &str) -> Result<Endpoint, String> {
+    Endpoint::parse(text).map_err(|why| why.to_string())
+}
+
+pub(crate) fn crds(options: &CrdsOptions) -> anyhow::Result<()> {
+    let Some(directory) = &options.directory else {
+        print!("{}", jobstartstop::api::crds::yaml()?);
+        return Ok(());
+    };
+    std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    for (name, text) in jobstartstop::api::crds::files()? {
+        let path = directory.join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_every_flag_says_what_it_is_for() {
+        let mut cli = Cli::command();
+        cli.build();
+        cli.clone().debug_assert();
+        for command in cli.get_subcommands() {
+            for flag in command.get_arguments() {
+                assert!(flag.get_help().is_some(), "{} {}", command.get_name(), flag.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn without_flags_keys_go_to_the_vendor_only() {
+        let cli = Cli::parse_from(["jobstartstop", "run"]);
+        let Command::Run(options) = cli.command else { panic!("not a run") };
+        assert_eq!(options.endpoints, [Endpoint::vendor()]);
+    }
+}

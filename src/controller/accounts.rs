@@ -1,0 +1,210 @@
+//! `LiveAccounts` as the index keeps them: where calls go, with which key, and how much an account allows.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt;
+use plan::admit::{Limits, Load};
+use plan::conditions::{Condition, Health, Status};
+use plan::{DeletionPolicy, JobKey, ObjectName, Reason, Trouble, Want};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::api::{self, LiveAccount, LiveAccountStatus};
+use crate::live::{ApiKey, Endpoint, LiveClient, Timeouts, Transport};
+
+use super::status::whole_seconds;
+
+/// What applies where an object says nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Defaults {
+    pub(super) deletion_policy: DeletionPolicy,
+    pub(super) activation_lead: SignedDuration,
+}
+
+/// How clients are made.
+#[derive(Clone, Debug)]
+pub(super) struct Dialling {
+    pub(super) transport: Transport,
+    pub(super) timeouts: Timeouts,
+    /// The endpoints that an account may name; the first is used where it names none.
+    pub(super) allowed: Vec<Endpoint>,
+}
+
+/// A LiveAccount in the index.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub(super) generation: i64,
+    pub(super) resource_version: String,
+    pub(super) endpoint: Result<Endpoint, Trouble>,
+    /// Namespace and name of the Secret, and the key in it.
+    pub(super) secret: ObjectName,
+    secret_key: String,
+    pub(super) defaults: Defaults,
+    limits: Limits,
+    pub(super) client: Result<LiveClient, Trouble>,
+    /// What the Live API last said of the key.
+    pub(super) key_accepted: Option<bool>,
+    pub(super) last_contact: Option<Timestamp>,
+    /// The status that the apiserver has acknowledged.
+    pub(super) status: LiveAccountStatus,
+    pub(super) write_failures: u32,
+}
+
+impl Account {
+    /// Reads the object. The key comes apart from it, by [`Account::take_secret`].
+    pub(super) fn parse(object: LiveAccount, dialling: &Dialling, flag: DeletionPolicy) -> Self {
+        let namespace = object.namespace().unwrap_or_default();
+        let spec = object.spec;
+        let policy = spec.defaults.deletion_policy.map_or(flag, |policy| match policy {
+            api::DeletionPolicy::Stop => DeletionPolicy::Stop,
+            api::DeletionPolicy::Cancel => DeletionPolicy::Cancel,
+            api::DeletionPolicy::Retain => DeletionPolicy::Retain,
+        });
+        Self {
+            generation: object.metadata.generation.unwrap_or(0),
+            resource_version: object.metadata.resource_version.unwrap_or_default(),
+            endpoint: endpoint(spec.endpoint.as_deref(), &dialling.allowed),
+            secret: ObjectName::new(namespace, spec.api_key_secret_ref.name),
+            secret_key: spec.api_key_secret_ref.key,
+            defaults: Defaults {
+                deletion_policy: policy,
+                activation_lead: SignedDuration::from_secs(i64::from(spec.defaults.activation_lead_seconds)),
+            },
+            limits: Limits {
+                simultaneous_activations: spec.limits.simultaneous_activations,
+                requests_per_second: spec.limits.requests_per_second,
+                concurrent_requests: spec.limits.concurrent_requests,
+            },
+            client: Err(trouble(Reason::Checking, "The Secret with the API key has not been read yet.")),
+            key_accepted: None,
+            last_contact: None,
+            status: object.status.unwrap_or_default(),
+            write_failures: 0,
+        }
+    }
+
+    /// Takes over a newer version of the object; what was learnt with an unchanged key stays.
+    pub(super) fn renew(&mut self, newer: Self) {
+        let same_key = self.secret == newer.secret
+            && self.secret_key == newer.secret_key
+            && self.endpoint.as_ref().ok() == newer.endpoint.as_ref().ok();
+        let old = std::mem::replace(self, newer);
+        if same_key {
+            self.client = old.client;
+            self.key_accepted = old.key_accepted;
+            self.last_contact = old.last_contact;
+        }
+    }
+
+    /// Takes the key out of the Secret, or notes what is wrong. Returns whether anything changed.
+    pub(super) fn take_secret(&mut self, secret: Option<&Secret>, dialling: &Dialling) -> bool {
+        let next = self.client_from(secret, dialling);
+        let changed = match (&self.client, &next) {
+            (Ok(old), Ok(new)) => old.key_fingerprint() != new.key_fingerprint() || old.endpoint() != new.endpoint(),
+            (Err(old), Err(new)) => old != new,
+            _ => true,
+        };
+        if changed {
+            self.client = next;
+            self.key_accepted = None;
+        }
+        changed
+    }
+
+    fn client_from(&self, secret: Option<&Secret>, dialling: &Dialling) -> Result<LiveClient, Trouble> {
+        let endpoint = self.endpoint.clone()?;
+        let (name, key) = (&self.secret, &self.secret_key);
+        let secret = secret.ok_or_else(|| {
+            trouble(Reason::SecretNotFound, format!("The Secret {name} with the API key does not exist."))
+        })?;
+        let bytes = secret.data.as_ref().and_then(|data| data.get(key)).ok_or_else(|| {
+            trouble(Reason::SecretKeyMissing, format!("The Secret {name} has no key {key} in its data."))
+        })?;
+        let key = ApiKey::parse(&bytes.0)
+            .map_err(|why| trouble(Reason::KeyMalformed, format!("The API key in Secret {name}, key {key}: {why}")))?;
+        Ok(LiveClient::new(dialling.transport.clone(), endpoint, key, dialling.timeouts))
+    }
+
+    /// Why nothing can be called with this account, if so.
+    pub(super) fn access(&self) -> Option<Trouble> {
+        self.client.as_ref().err().cloned()
+    }
+
+    /// The status it should bear now.
+    pub(super) fn render(&self, windows: api::WindowCounts, now: Timestamp) -> LiveAccountStatus {
+        let mut conditions = self.health().conditions();
+        conditions.push(self.key_condition());
+        LiveAccountStatus {
+            observed_generation: Some(self.generation),
+            endpoint: self.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
+            last_contact: self.last_contact.map(api::time::utc).unwrap_or_default(),
+            windows,
+            conditions: conditions
+                .into_iter()
+                .map(|next| {
+                    super::status::condition(&self.status.conditions, &next, self.generation, &whole_seconds(now))
+                })
+                .collect(),
+        }
+    }
+
+    fn health(&self) -> Health {
+        match self.access() {
+            Some(Trouble { reason, message }) if reason.stalls() => Health::Stalled(reason, message),
+            Some(Trouble { reason, message }) => Health::Reconciling(reason, message),
+            None if self.key_accepted == Some(false) => {
+                Health::Stalled(Reason::KeyRefused, Reason::KeyRefused.meaning().into())
+            }
+            None => Health::Ready(Reason::AccountReady, "Calls can be made.".into()),
+        }
+    }
+
+    fn key_condition(&self) -> Condition {
+        let (status, reason) = match self.key_accepted {
+            Some(true) => (Status::True, Reason::KeyAccepted),
+            Some(false) => (Status::False, Reason::KeyRefused),
+            None => (Status::Unknown, Reason::KeyNotUsed),
+        };
+        Condition { kind: "KeyAccepted", status, reason, message: reason.meaning().into() }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+}
+
+fn endpoint(named: Option<&str>, allowed: &[Endpoint]) -> Result<Endpoint, Trouble> {
+    let list = || allowed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let Some(named) = named else {
+        return allowed
+            .first()
+            .cloned()
+            .ok_or_else(|| trouble(Reason::EndpointNotAllowed, "The operator allows no endpoint (--live-endpoint)."));
+    };
+    let parsed =
+        Endpoint::parse(named).map_err(|why| trouble(Reason::EndpointNotAllowed, format!("spec.endpoint: {why}")))?;
+    if allowed.contains(&parsed) {
+        return Ok(parsed);
+    }
+    let message =
+        format!("spec.endpoint {parsed} is not among those that the operator allows: {} (--live-endpoint).", list());
+    Err(trouble(Reason::EndpointNotAllowed, message))
+}
+
+fn trouble(reason: Reason, message: impl Into<String>) -> Trouble {
+    Trouble { reason, message: message.into() }
+}
+
+/// What is wanted of an account, and how much of it is under way.
+#[derive(Clone, Debug)]
+pub(super) struct Queue {
+    pub(super) load: Load,
+    pub(super) wanted: BTreeMap<JobKey, Vec<Want>>,
+    /// Jobs that a list page did not show: they are read one by one. Absence from a page is no evidence.
+    pub(super) unlisted: BTreeSet<JobKey>,
+}
+
+impl Queue {
+    pub(super) fn new(limits: Limits, now: Timestamp) -> Self {
+        Self { load: Load::new(limits, now), wanted: BTreeMap::new(), unlisted: BTreeSet::new() }
+    }
+}

@@ -1,0 +1,98 @@
+//! Events: one for each change of state, sent from a queue of their own. The audit trail is the status.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::PostParams;
+use kube::{Api, Client};
+use plan::announce::{Announcement, changes};
+use plan::{ObjectName, Record};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::api::{GROUP, VERSION};
+
+use super::shared::Shared;
+use super::status;
+use super::window::Stored;
+
+/// The name under which the operator reports.
+const REPORTER: &str = "scheduler.bcovlive.io/jobstartstop";
+
+/// How long sending one may take.
+const SEND: Duration = Duration::from_secs(5);
+
+/// An event on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Notice {
+    object: ObjectName,
+    uid: String,
+    resource_version: String,
+    announcement: Announcement,
+}
+
+/// What storing `after` changes, compared with what is stored in `before`.
+pub(super) fn of_change(before: &Stored, after: &Record) -> Vec<Notice> {
+    let old = status::record(&before.status);
+    let conflicted = before.status.conditions.iter().any(|condition| condition.type_ == "Conflict");
+    let conflict = before.planned.as_ref().and_then(|planned| planned.conflict.as_deref());
+    changes(&before.window(), old.as_ref().map(|record| (record, conflicted)), after, conflict)
+        .into_iter()
+        .map(|announcement| Notice {
+            object: before.name.clone(),
+            uid: before.id.to_string(),
+            resource_version: before.resource_version.clone(),
+            announcement,
+        })
+        .collect()
+}
+
+/// Sends events one after another. A lost one is counted; nothing waits for it.
+pub(super) async fn run(shared: Arc<Shared>, client: Client, instance: String, mut notices: mpsc::Receiver<Notice>) {
+    let sent = AtomicU64::new(0);
+    while let Some(notice) = notices.recv().await {
+        let Announcement { warning, reason, note, .. } = &notice.announcement;
+        tracing::info!(window = %notice.object, %reason, warning, note, "event");
+        let event = event(&notice, &instance, shared.clock.now(), sent.fetch_add(1, Ordering::Relaxed));
+        let api: Api<Event> = Api::namespaced(client.clone(), &notice.object.namespace);
+        let answer = timeout(SEND, api.create(&PostParams::default(), &event)).await;
+        if !matches!(answer, Ok(Ok(_))) {
+            shared.metrics.event_dropped();
+            tracing::warn!(window = %notice.object, "event not sent");
+        }
+    }
+}
+
+fn event(notice: &Notice, instance: &str, now: Timestamp, number: u64) -> Event {
+    let Announcement { warning, reason, action, note } = &notice.announcement;
+    Event {
+        // Unique over restarts by its time, and within a process by its number; long names of objects are cut.
+        metadata: ObjectMeta {
+            name: Some(format!("{:.200}.{:x}.{number:x}", notice.object.name, now.as_microsecond())),
+            namespace: Some(notice.object.namespace.clone()),
+            ..ObjectMeta::default()
+        },
+        action: Some((*action).to_owned()),
+        event_time: Some(MicroTime(now)),
+        note: Some(status::bounded(note)),
+        reason: Some(reason.as_str().to_owned()),
+        regarding: Some(ObjectReference {
+            api_version: Some(format!("{GROUP}/{VERSION}")),
+            kind: Some("JobStartStop".to_owned()),
+            name: Some(notice.object.name.clone()),
+            namespace: Some(notice.object.namespace.clone()),
+            uid: Some(notice.uid.clone()),
+            resource_version: Some(notice.resource_version.clone()),
+            ..ObjectReference::default()
+        }),
+        reporting_controller: Some(REPORTER.to_owned()),
+        reporting_instance: Some(format!("{instance:.128}")),
+        type_: Some(if *warning { "Warning" } else { "Normal" }.to_owned()),
+        ..Event::default()
+    }
+}

@@ -1,0 +1,192 @@
+//! Requests to the Live API, and what their answers mean to a plan. The one place from which calls leave.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use plan::{JobKey, LookError, Outcome, Reading, Reason, Seen, Verb};
+
+use crate::live::{Job, JobId, LiveError};
+
+use super::index::{LiveRequest, Order};
+use super::shared::Shared;
+
+/// Sends one request, and hands its answer to the index. The answer is recorded whatever happens to the lane that
+/// asked for it: a call that has left is never forgotten.
+pub(super) async fn carry_out(shared: Arc<Shared>, order: Order) {
+    match &order.request {
+        LiveRequest::Look { job, id, for_call } => look(&shared, &order, job, id, *for_call).await,
+        LiveRequest::List { jobs } => list(&shared, &order, jobs).await,
+        LiveRequest::Call { verb, job, id, planned, attempt } => {
+            shared.metrics.lateness(*verb, order.sent_at.duration_since(*planned), *attempt);
+            call(&shared, &order, *verb, job, id).await;
+        }
+    }
+}
+
+async fn look(shared: &Shared, order: &Order, key: &JobKey, id: &JobId, for_call: bool) {
+    let asked_at = shared.clock.now();
+    let answer = if for_call { order.client.read_for_call(id).await } else { order.client.read(id).await };
+    let at = shared.clock.now();
+    shared.metrics.live_request("read", answer.as_ref().err(), at.duration_since(asked_at));
+    match answer {
+        Ok(answer) => {
+            let seen = seen(answer.value, asked_at, at);
+            tracing::debug!(job = %key, reading = %seen.reading, "job read");
+            shared.index().look_answered(&order.account, key, seen);
+        }
+        Err(error) => {
+            let error = look_error(&error);
+            tracing::info!(job = %key, reason = %error.reason, message = %error.message, "job not read");
+            shared.index().look_failed(&order.account, key, (asked_at, at), error);
+        }
+    }
+    shared.answered([key.clone()]);
+}
+
+async fn list(shared: &Shared, order: &Order, jobs: &[JobKey]) {
+    let asked_at = shared.clock.now();
+    let answer = order.client.list_all(true).await;
+    let at = shared.clock.now();
+    shared.metrics.live_request("list", answer.as_ref().err(), at.duration_since(asked_at));
+    match answer {
+        Ok(answer) => {
+            let endpoint = order.client.endpoint().to_string();
+            let key = |job: &Job| JobKey { endpoint: endpoint.clone(), job: job.id.clone() };
+            let readings: BTreeMap<JobKey, Seen> =
+                answer.value.into_iter().map(|job| (key(&job), seen(job, asked_at, at))).collect();
+            tracing::debug!(asked = jobs.len(), listed = readings.len(), "jobs listed");
+            shared.index().list_answered(&order.account, jobs, readings);
+        }
+        Err(error) => {
+            let error = look_error(&error);
+            tracing::info!(asked = jobs.len(), reason = %error.reason, message = %error.message, "jobs not listed");
+            shared.index().list_failed(&order.account, jobs, (asked_at, at), &error);
+        }
+    }
+    shared.answered(jobs.iter().cloned());
+}
+
+async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &JobId) {
+    tracing::info!(job = %key, account = %order.account, verb = verb.as_str(), "calling");
+    let answer = match verb {
+        Verb::Activate => order.client.activate(id).await,
+        Verb::Deactivate => order.client.deactivate(id).await,
+    };
+    let at = shared.clock.now();
+    shared.metrics.live_request(verb.as_str(), answer.as_ref().err(), at.duration_since(order.sent_at));
+    let outcome = answer.map_or_else(|error| outcome(&error), |_| Outcome::Accepted);
+    match &outcome {
+        Outcome::Accepted => tracing::info!(job = %key, verb = verb.as_str(), "accepted"),
+        Outcome::Unanswered(why) => tracing::warn!(job = %key, verb = verb.as_str(), why, "answer lost"),
+        Outcome::Refused { reason, message, .. } => {
+            tracing::warn!(job = %key, verb = verb.as_str(), %reason, message, "refused");
+        }
+    }
+    shared.index().call_answered(&order.account, key, at, outcome);
+    shared.answered([key.clone()]);
+}
+
+/// What a job's answer tells.
+fn seen(job: Job, asked_at: Timestamp, at: Timestamp) -> Seen {
+    Seen {
+        reading: Reading::of(job.state.as_deref(), job.sep_state.as_deref()),
+        on_since: on_since(&job),
+        state: job.state,
+        sep_state: job.sep_state,
+        is_static: job.is_static,
+        asked_at,
+        at,
+    }
+}
+
+/// When the job last went on, by its history (newest first): the start of the newest run of states that are on.
+fn on_since(job: &Job) -> Option<Timestamp> {
+    let is_on = |state: &str| Reading::of(Some(state), None) == Reading::On;
+    job.state_history
+        .iter()
+        .skip_while(|change| !is_on(&change.state))
+        .take_while(|change| is_on(&change.state))
+        .last()
+        .map(|change| change.at)
+}
+
+fn look_error(error: &LiveError) -> LookError {
+    LookError { reason: reason(error), message: error.to_string() }
+}
+
+/// The stable word for what went wrong.
+fn reason(error: &LiveError) -> Reason {
+    match error {
+        LiveError::Unauthorized { .. } => Reason::KeyRefused,
+        LiveError::JobNotFound { .. } => Reason::JobNotFound,
+        LiveError::NotSent { .. } | LiveError::TimedOut { .. } | LiveError::ConnectionLost { .. } => {
+            Reason::LiveAPIUnreachable
+        }
+        LiveError::Capacity { .. } => Reason::WaitingForCapacity,
+        _ => Reason::LiveAPIError,
+    }
+}
+
+/// What became of a call that was not taken.
+fn outcome(error: &LiveError) -> Outcome {
+    if error.unanswered() {
+        return Outcome::Unanswered(error.to_string());
+    }
+    let (reason, for_good) = match error {
+        // The API understood the call and will not carry it out, now or later (400 and the like).
+        LiveError::Refused { .. } => (Reason::CallRefused, true),
+        // A channel that is off already, or more than the API takes at once: not for good.
+        LiveError::NothingToProcess { .. } | LiveError::RateLimited { .. } => (Reason::CallRefused, false),
+        _ => (reason(error), false),
+    };
+    Outcome::Refused { reason, message: error.to_string(), for_good }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::StateChange;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn job(history: &[(&str, i64)]) -> Job {
+        Job {
+            id: "a".into(),
+            state: Some("standby".into()),
+            sep_state: Some("waiting".into()),
+            is_static: Some(true),
+            state_history: history
+                .iter()
+                .map(|(state, second)| StateChange { state: (*state).into(), at: at(*second) })
+                .collect(),
+            history_truncated: false,
+        }
+    }
+
+    #[test]
+    fn the_history_tells_when_the_job_last_went_on() {
+        let on_off_on =
+            job(&[("processing", 50), ("waiting", 40), ("standby", 30), ("processing", 20), ("waiting", 10)]);
+        assert_eq!(on_since(&on_off_on), Some(at(40)));
+        let off_again = job(&[("standby", 60), ("disconnected", 50), ("waiting", 40), ("standby", 0)]);
+        assert_eq!(on_since(&off_again), Some(at(40)));
+        assert_eq!(on_since(&job(&[("standby", 0)])), None);
+        assert_eq!(on_since(&job(&[])), None);
+    }
+
+    #[test]
+    fn what_may_have_been_carried_out_is_never_called_refused() {
+        let lost = LiveError::ConnectionLost { reason: "closed".into() };
+        assert!(matches!(outcome(&lost), Outcome::Unanswered(_)));
+        let refused = LiveError::Refused { status: 400, message: "Invalid input value".into() };
+        assert!(matches!(outcome(&refused), Outcome::Refused { reason: Reason::CallRefused, for_good: true, .. }));
+        let not_sent = LiveError::NotSent { reason: "connection refused".into() };
+        assert!(matches!(
+            outcome(&not_sent),
+            Outcome::Refused { reason: Reason::LiveAPIUnreachable, for_good: false, .. }
+        ));
+    }
+}

@@ -1,0 +1,200 @@
+//! Watch, index, plan, act, status: the only place that joins the other modules.
+//!
+//! Two lanes work on one index. The *timetable* lane ([`lane`]) decides what is due and makes the calls; `main` gives
+//! it a thread of its own, so that a storm of events cannot delay a deadline. The *convergence* lane watches
+//! ([`watches`]), decides what was edited, and writes ([`writer`], [`events`]). Both are plain async functions: a
+//! simulation runs them on one thread under virtual time.
+
+mod accounts;
+mod events;
+mod index;
+mod lane;
+mod live_calls;
+mod shared;
+mod status;
+mod watches;
+mod window;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use plan::{DeletionPolicy, Timings};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::live::{Endpoint, Timeouts, Transport};
+use crate::observe::{Metrics, Readiness};
+use crate::timetable::Clock;
+
+use accounts::Dialling;
+use index::{Index, Order};
+use live_calls::carry_out;
+use shared::{Outlets, Shared};
+
+pub use window::FINALIZER;
+
+/// How long the end waits for statuses that are planned and not written.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
+/// What a controller stands on.
+pub struct Setup {
+    /// The apiserver.
+    pub client: Client,
+    /// The way to the Live API.
+    pub transport: Transport,
+    /// How long requests to the Live API may take.
+    pub timeouts: Timeouts,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The times that plans go by.
+    pub timings: Timings,
+    /// Where to watch; none means in all namespaces.
+    pub namespaces: Vec<String>,
+    /// The endpoints that a LiveAccount may name; the first is used where it names none.
+    pub endpoints: Vec<Endpoint>,
+    /// What deleting does where neither object nor account say.
+    pub deletion_policy: DeletionPolicy,
+    /// Names this process in events.
+    pub instance: String,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// What the process is waiting for.
+    pub readiness: Arc<Readiness>,
+}
+
+/// The two lanes, each a future of its own.
+pub struct Lanes {
+    timetable: Timetable,
+    convergence: Convergence,
+    gauges: Gauges,
+}
+
+/// The lane that decides what is due and calls.
+pub struct Timetable {
+    shared: Arc<Shared>,
+    orders: mpsc::UnboundedReceiver<Order>,
+}
+
+/// The lane that watches, decides what was edited, and writes.
+pub struct Convergence {
+    shared: Arc<Shared>,
+    client: Client,
+    namespaces: Vec<String>,
+    dialling: Dialling,
+    instance: String,
+    lists: mpsc::UnboundedReceiver<Order>,
+    notices: mpsc::Receiver<events::Notice>,
+}
+
+/// Brings the gauges up to date before they are read.
+#[derive(Clone)]
+pub struct Gauges(Arc<Shared>);
+
+impl Lanes {
+    /// Puts the lanes together; nothing runs yet.
+    pub fn new(setup: Setup) -> Self {
+        let dialling = Dialling { transport: setup.transport, timeouts: setup.timeouts, allowed: setup.endpoints };
+        let index = Index::new(setup.timings, dialling.clone(), setup.deletion_policy);
+        let (shared, outlets) = Shared::new(index, setup.clock, setup.metrics, setup.readiness);
+        let Outlets { orders, lists, notices } = outlets;
+        Self {
+            gauges: Gauges(Arc::clone(&shared)),
+            timetable: Timetable { shared: Arc::clone(&shared), orders },
+            convergence: Convergence {
+                shared,
+                client: setup.client,
+                namespaces: setup.namespaces,
+                dialling,
+                instance: setup.instance,
+                lists,
+                notices,
+            },
+        }
+    }
+
+    /// The lanes, to be run, and the gauges.
+    pub fn split(self) -> (Timetable, Convergence, Gauges) {
+        (self.timetable, self.convergence, self.gauges)
+    }
+}
+
+impl Timetable {
+    /// Runs until `stop`; then requests under way finish and are recorded.
+    pub async fn run(self, stop: CancellationToken) {
+        lane::run(self.shared, self.orders, stop).await;
+    }
+}
+
+impl Convergence {
+    /// Runs until `stop`; then what is planned is written, for a few seconds at most. Stop it after the timetable
+    /// lane has ended, so that its last answers are among that.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { shared, client, namespaces, dialling, instance, lists, notices } = self;
+        let mut parts = JoinSet::new();
+        parts.spawn(watches::run(Arc::clone(&shared), client.clone(), namespaces, dialling));
+        parts.spawn(decide(Arc::clone(&shared)));
+        parts.spawn(ask_for_lists(Arc::clone(&shared), lists));
+        parts.spawn(events::run(Arc::clone(&shared), client.clone(), instance, notices));
+        parts.spawn(writer::accounts(Arc::clone(&shared), client.clone()));
+        for _ in 0..writer::WRITERS {
+            parts.spawn(writer::windows(Arc::clone(&shared), client.clone()));
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            // None of them returns: one that does has panicked, and the process is better restarted.
+            Some(part) = parts.join_next() => tracing::error!(?part, "a part of the convergence lane has ended"),
+        }
+        if tokio::time::timeout(LAST_WRITES, written(&shared)).await.is_err() {
+            tracing::warn!("statuses were left unwritten at the end; the next process writes them");
+        }
+    }
+}
+
+/// Decides what was edited, stored or answered, one job after another, giving others a turn between.
+async fn decide(shared: Arc<Shared>) {
+    loop {
+        let key = shared.jobs.next().await;
+        let accounts = shared.decide([key]);
+        shared.admit(accounts, false);
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn ask_for_lists(shared: Arc<Shared>, mut lists: mpsc::UnboundedReceiver<Order>) {
+    let mut under_way = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            order = lists.recv() => match order {
+                Some(order) => { under_way.spawn(carry_out(Arc::clone(&shared), order)); }
+                None => return,
+            },
+            Some(_) = under_way.join_next() => {}
+        }
+    }
+}
+
+/// Waits until nothing is left to decide or to write.
+async fn written(shared: &Shared) {
+    const LOOK_AGAIN: Duration = Duration::from_millis(20);
+    let mut quiet = 0;
+    while quiet < 3 {
+        tokio::time::sleep(LOOK_AGAIN).await;
+        quiet = if shared.jobs.is_empty() && shared.windows.is_empty() { quiet + 1 } else { 0 };
+    }
+}
+
+impl Gauges {
+    /// Counts windows by phase, and how long stops are overdue.
+    pub fn refresh(&self) {
+        let now = self.0.clock.now();
+        let index = self.0.index();
+        self.0
+            .metrics
+            .windows(index.planned().map(|(phase, overdue)| (phase, overdue.map(|since| now.duration_since(since)))));
+    }
+}

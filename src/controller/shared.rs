@@ -1,0 +1,214 @@
+//! What both lanes work on: the index behind a lock that is never held across a wait, the timetable, and the queues
+//! between them.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use plan::{AccountName, JobKey, WindowId};
+use tokio::sync::{Notify, mpsc};
+
+use crate::observe::{Metrics, Readiness};
+use crate::timetable::{Clock, Timetable};
+
+use super::events::Notice;
+use super::index::{Admitted, Index, LiveRequest, Order};
+
+/// What falls due.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Due {
+    /// Decide this job.
+    Job(JobKey),
+    /// Let more of this account's requests go.
+    Account(AccountName),
+}
+
+pub(super) struct Shared {
+    index: Mutex<Index>,
+    pub(super) timetable: Timetable<Due>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) readiness: Arc<Readiness>,
+    /// Jobs to be decided when the due ones are through.
+    pub(super) jobs: Backlog<JobKey>,
+    /// Windows whose object is to be written.
+    pub(super) windows: Backlog<WindowId>,
+    /// Accounts whose status may be to be written.
+    pub(super) accounts: Backlog<AccountName>,
+    pub(super) secrets_changed: Notify,
+    orders: mpsc::UnboundedSender<Order>,
+    lists: mpsc::UnboundedSender<Order>,
+    notices: mpsc::Sender<Notice>,
+    closed: AtomicBool,
+}
+
+/// The receiving ends.
+pub(super) struct Outlets {
+    /// Reads and calls, for the timetable lane. At most one of each kind a job, so bounded by their number.
+    pub(super) orders: mpsc::UnboundedReceiver<Order>,
+    /// Lists, for the convergence lane: decoding a page of a thousand jobs must not hold up a deadline.
+    pub(super) lists: mpsc::UnboundedReceiver<Order>,
+    pub(super) notices: mpsc::Receiver<Notice>,
+}
+
+/// Events waiting to be sent; more are dropped and counted.
+const NOTICES: usize = 1024;
+
+impl Shared {
+    pub(super) fn new(
+        index: Index,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        readiness: Arc<Readiness>,
+    ) -> (Arc<Self>, Outlets) {
+        let (orders, orders_out) = mpsc::unbounded_channel();
+        let (lists, lists_out) = mpsc::unbounded_channel();
+        let (notices, notices_out) = mpsc::channel(NOTICES);
+        let shared = Self {
+            index: Mutex::new(index),
+            timetable: Timetable::default(),
+            clock,
+            metrics,
+            readiness,
+            jobs: Backlog::default(),
+            windows: Backlog::default(),
+            accounts: Backlog::default(),
+            secrets_changed: Notify::new(),
+            orders,
+            lists,
+            notices,
+            closed: AtomicBool::new(false),
+        };
+        (Arc::new(shared), Outlets { orders: orders_out, lists: lists_out, notices: notices_out })
+    }
+
+    /// The index. A panic elsewhere while it was locked leaves it as whole as a crash would.
+    pub(super) fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No request is let go from now on; those under way go on.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Decides these jobs now. Returns the accounts whose queues have changed.
+    pub(super) fn decide(&self, keys: impl IntoIterator<Item = JobKey>) -> BTreeSet<AccountName> {
+        let mut accounts = BTreeSet::new();
+        for key in keys {
+            let decided = self.index().decide(&key, self.clock.now());
+            self.timetable.set(Due::Job(key), decided.next);
+            accounts.extend(decided.accounts);
+            self.windows.extend(decided.writes);
+            self.accounts.extend(decided.counted);
+        }
+        accounts
+    }
+
+    /// Lets go what these accounts have room for.
+    pub(super) fn admit(&self, accounts: impl IntoIterator<Item = AccountName>, calls_first: bool) {
+        if self.closed.load(Ordering::SeqCst) {
+            return;
+        }
+        for account in accounts {
+            let admitted = self.index().admit(&account, self.clock.now(), calls_first);
+            self.let_go(admitted, account);
+        }
+    }
+
+    fn let_go(&self, admitted: Admitted, account: AccountName) {
+        self.timetable.set(Due::Account(account), admitted.next);
+        for order in admitted.orders {
+            let (jobs, lane) = match &order.request {
+                LiveRequest::List { jobs } => (jobs.clone(), &self.lists),
+                LiveRequest::Look { job, .. } | LiveRequest::Call { job, .. } => (vec![job.clone()], &self.orders),
+            };
+            // Fails only when the lane has ended, and then nothing is let go any more.
+            let _ = lane.send(order);
+            self.jobs.extend(jobs);
+        }
+        self.jobs.extend(admitted.changed);
+    }
+
+    /// Answers came for these jobs: decided at once, since a call may be waiting for them.
+    pub(super) fn answered(&self, keys: impl IntoIterator<Item = JobKey>) {
+        let accounts = self.decide(keys);
+        let stale = self.index().take_stale_accounts();
+        self.admit(accounts.into_iter().chain(stale.iter().cloned()), false);
+        self.accounts.extend(stale);
+    }
+
+    /// Something was stored, edited or deleted: decided after what is due.
+    pub(super) fn changed(&self, keys: BTreeSet<JobKey>) {
+        self.jobs.extend(keys);
+        let stale = self.index().take_stale_accounts();
+        self.accounts.extend(stale);
+    }
+
+    /// Hands an event over for sending; dropped and counted when too many wait.
+    pub(super) fn notice(&self, notice: Notice) {
+        if self.notices.try_send(notice).is_err() {
+            self.metrics.event_dropped();
+        }
+    }
+
+    /// A deadline is due and has not been taken up yet: whatever can wait gives way.
+    pub(super) fn deadline_due(&self) -> bool {
+        self.timetable.head().is_some_and(|head: Timestamp| head <= self.clock.now())
+    }
+}
+
+/// Keys waiting their turn, each once. Bounded by the number of things there are.
+#[derive(Debug)]
+pub(super) struct Backlog<K> {
+    waiting: Mutex<(VecDeque<K>, BTreeSet<K>)>,
+    filled: Notify,
+}
+
+impl<K> Default for Backlog<K> {
+    fn default() -> Self {
+        Self { waiting: Mutex::new((VecDeque::new(), BTreeSet::new())), filled: Notify::new() }
+    }
+}
+
+impl<K: Ord + Clone> Backlog<K> {
+    pub(super) fn push(&self, key: K) {
+        self.extend([key]);
+    }
+
+    pub(super) fn extend(&self, keys: impl IntoIterator<Item = K>) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in keys {
+            if waiting.1.insert(key.clone()) {
+                waiting.0.push_back(key);
+                self.filled.notify_one();
+            }
+        }
+    }
+
+    fn take(&self) -> Option<K> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = waiting.0.pop_front()?;
+        waiting.1.remove(&key);
+        if !waiting.0.is_empty() {
+            // Several workers wait on one bell, which rings once however often it is struck.
+            self.filled.notify_one();
+        }
+        Some(key)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).0.is_empty()
+    }
+
+    /// The one that waits longest.
+    pub(super) async fn next(&self) -> K {
+        loop {
+            if let Some(key) = self.take() {
+                return key;
+            }
+            self.filled.notified().await;
+        }
+    }
+}

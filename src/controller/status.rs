@@ -1,0 +1,147 @@
+//! Between a record and the status that stores it.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use plan::{Memory, OnAir, Phase, Reading, Reason, Record, Task, TaskState, Trouble, WindowPlan};
+
+use crate::api::{self, JobReading, JobStartStopStatus, TaskStatus};
+
+use super::window::Stored;
+
+/// What the stored status tells of a window; `None` when no operator has written one yet.
+pub(super) fn record(status: &JobStartStopStatus) -> Option<Record> {
+    let activation = task(&status.activation)?;
+    let deactivation = task(&status.deactivation)?;
+    let ready = shown(status, "Ready");
+    let trouble = ready
+        .filter(|ready| ready.status == "False")
+        .and_then(|ready| Some(Trouble { reason: Reason::parse(&ready.reason)?, message: ready.message.clone() }));
+    Some(Record {
+        activation,
+        deactivation,
+        verified_at: instant(&status.job.verified_at),
+        on_air: shown(status, "OnAir").map_or(OnAir::NotOurs, |on_air| match on_air.status.as_str() {
+            "True" => OnAir::True,
+            "Unknown" => OnAir::Unknown,
+            _ => OnAir::False,
+        }),
+        trouble,
+        finished_at: instant(&status.finished_at),
+    })
+}
+
+fn shown<'a>(status: &'a JobStartStopStatus, kind: &str) -> Option<&'a Condition> {
+    status.conditions.iter().find(|condition| condition.type_ == kind)
+}
+
+fn instant(text: &str) -> Option<Timestamp> {
+    text.parse().ok()
+}
+
+fn task(status: &TaskStatus) -> Option<Task> {
+    let time = instant(&status.time)?;
+    Some(Task {
+        state: TaskState::parse(&status.state)?,
+        reason: Reason::parse(&status.reason),
+        message: status.message.clone(),
+        time,
+        call_at: instant(&status.call_at).unwrap_or(time),
+        called_at: instant(&status.called_at),
+        confirmed_at: instant(&status.confirmed_at),
+        lateness: status.lateness_millis.map(SignedDuration::from_millis),
+        attempts: status.attempts,
+    })
+}
+
+/// The status that a window should bear now, whole. Times of conditions move only with their status, so that an
+/// unchanged plan renders to an unchanged status.
+pub(super) fn render(stored: &Stored, planned: &WindowPlan, memory: &Memory, now: Timestamp) -> JobStartStopStatus {
+    let record = &planned.record;
+    let generation = stored.generation;
+    JobStartStopStatus {
+        observed_generation: Some(generation),
+        phase: planned.phase.as_str().to_owned(),
+        workflow_id: workflow_id(stored.id.as_str()),
+        deletion_policy: stored.spec.deletion_policy.as_str().to_owned(),
+        activation: task_status(&record.activation, &stored.spec.activation_given, &stored.status.activation),
+        deactivation: task_status(&record.deactivation, &stored.spec.deactivation_given, &stored.status.deactivation),
+        job: job(stored, record, planned.phase, memory),
+        finished_at: record.finished_at.map(api::time::utc).unwrap_or_default(),
+        conditions: planned
+            .conditions
+            .iter()
+            .map(|next| condition(&stored.status.conditions, next, generation, &whole_seconds(now)))
+            .collect(),
+    }
+}
+
+/// The uid without dashes: 32 hexadecimal characters, as the vendor's workflow ids have.
+fn workflow_id(uid: &str) -> String {
+    uid.chars().filter(|c| *c != '-').collect()
+}
+
+fn task_status(task: &Task, given: &str, stored: &TaskStatus) -> TaskStatus {
+    TaskStatus {
+        state: task.state.as_str().to_owned(),
+        reason: task.reason.map(|reason| reason.as_str().to_owned()).unwrap_or_default(),
+        message: bounded(&task.message),
+        // Once frozen, what is shown as given is what was given for the time that counts.
+        given: if task.frozen() && !stored.given.is_empty() { stored.given.clone() } else { given.to_owned() },
+        time: api::time::utc(task.time),
+        time_utc: Some(task.time.as_second()),
+        call_at: api::time::utc(task.call_at),
+        called_at: task.called_at.map(api::time::micros).unwrap_or_default(),
+        confirmed_at: task.confirmed_at.map(api::time::micros).unwrap_or_default(),
+        lateness_millis: task.lateness.map(|late| i64::try_from(late.as_millis()).unwrap_or(i64::MAX)),
+        attempts: task.attempts,
+    }
+}
+
+/// The job as last read, for a window that it matters to. A reading that only passes (going on, going off) is not
+/// worth a write of its own and is left out here; it shows as OnAir=Unknown.
+fn job(stored: &Stored, record: &Record, phase: Phase, memory: &Memory) -> JobReading {
+    let before = &stored.status.job;
+    let verified_at = record.verified_at.map(api::time::utc).unwrap_or_default();
+    let matters = record.has_it_on()
+        || before.verified_at.is_empty()
+        || record.settled() && stored.status.phase != phase.as_str()
+        || record.settled() && record.on_air == OnAir::True;
+    let seen = memory.seen().filter(|seen| matters && !matches!(seen.reading, Reading::GoingOn | Reading::GoingOff));
+    let Some(seen) = seen else { return JobReading { verified_at, ..before.clone() } };
+    let text = |word: &Option<String>| word.as_deref().map(bounded).unwrap_or_default();
+    let (state, sep_state, reading) = (text(&seen.state), text(&seen.sep_state), seen.reading.as_str().to_owned());
+    let same = state == before.state && sep_state == before.sep_state && reading == before.reading;
+    let since = if same { before.since.clone() } else { api::time::utc(seen.at) };
+    JobReading { state, sep_state, reading, since, verified_at }
+}
+
+/// A planned condition as it is stored. Its transition time moves only with its status.
+pub(super) fn condition(
+    before: &[Condition],
+    next: &plan::conditions::Condition,
+    generation: i64,
+    now: &Time,
+) -> Condition {
+    let status = next.status.as_str();
+    let last = before.iter().find(|old| old.type_ == next.kind && old.status == status);
+    Condition {
+        type_: next.kind.to_owned(),
+        status: status.to_owned(),
+        reason: next.reason.as_str().to_owned(),
+        message: bounded(&next.message),
+        last_transition_time: last.map_or(now, |old| &old.last_transition_time).clone(),
+        observed_generation: Some(generation),
+    }
+}
+
+/// `Time` is stored in whole seconds; a fraction kept here would make the stored status differ for ever.
+pub(super) fn whole_seconds(at: Timestamp) -> Time {
+    Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
+}
+
+/// At most a kilobyte, cut on a character: vendor texts are not ours to trust.
+pub(super) fn bounded(text: &str) -> String {
+    const MOST: usize = 1000;
+    let end = text.char_indices().map(|(i, c)| i + c.len_utf8()).take_while(|end| *end <= MOST).last().unwrap_or(0);
+    if end == text.len() { text.to_owned() } else { format!("{}…", text.get(..end).unwrap_or_default()) }
+}

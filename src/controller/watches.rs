@@ -1,0 +1,310 @@
+//! What is watched, turned into plain calls on the index.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use k8s_openapi::api::core::v1::Secret;
+use kube::core::DeserializeGuard;
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, Config, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch};
+use kube::{Api, Client, Resource, ResourceExt};
+use plan::{AccountName, ObjectName, WindowId};
+use serde::de::DeserializeOwned;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::api::{JobStartStop, LiveAccount};
+use crate::observe::Readiness;
+
+use super::accounts::{Account, Dialling};
+use super::shared::Shared;
+use super::window::{Stored, name_of};
+
+/// A watch is asked to end after this long: how long a dead connection can hide an edit (kube adds 5 s).
+const WATCH_SECONDS: u32 = 45;
+
+const WINDOWS: &str = "jobstartstops";
+const ACCOUNTS: &str = "liveaccounts";
+const SECRETS: &str = "secrets";
+
+/// How long the first lists wait for the Secrets that accounts name. A Secret that cannot be read must not keep the
+/// other accounts' channels from being switched.
+const SECRETS_WAIT: Duration = Duration::from_secs(5);
+
+/// Watching fails, and is tried again after 0.5 s, doubling to 15 s. No jitter: a simulation must repeat itself, and
+/// one process has few watches.
+#[derive(Debug)]
+struct Retry(Duration);
+
+impl Retry {
+    const FIRST: Duration = Duration::from_millis(500);
+    const MOST: Duration = Duration::from_secs(15);
+}
+
+impl Iterator for Retry {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let wait = self.0;
+        self.0 = (self.0 * 2).min(Self::MOST);
+        Some(wait)
+    }
+}
+
+impl Backoff for Retry {
+    fn reset(&mut self) {
+        self.0 = Self::FIRST;
+    }
+}
+
+/// The stream of one watch, without what nobody reads.
+fn events<K>(api: Api<K>, config: Config) -> impl Stream<Item = watcher::Result<Event<K>>>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    watch(api, config.timeout(WATCH_SECONDS))
+        .modify(|object| object.managed_fields_mut().clear())
+        .backoff(Retry(Retry::FIRST))
+}
+
+/// Runs every watch. `namespaces`: where; none means everywhere.
+pub(super) async fn run(shared: Arc<Shared>, client: Client, namespaces: Vec<String>, dialling: Dialling) {
+    let scopes: Vec<Option<String>> =
+        if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
+    // All of them before the first can be complete.
+    for scope in &scopes {
+        shared.readiness.expect_list(&watch_name(WINDOWS, scope.as_deref()));
+        shared.readiness.expect_list(&watch_name(ACCOUNTS, scope.as_deref()));
+    }
+    let mut watches = JoinSet::new();
+    for scope in scopes {
+        watches.spawn(accounts(Arc::clone(&shared), client.clone(), scope.clone(), dialling.clone()));
+        watches.spawn(windows(Arc::clone(&shared), client.clone(), scope));
+    }
+    watches.spawn(secrets(Arc::clone(&shared), client));
+    watches.spawn(begin(shared));
+    while watches.join_next().await.is_some() {}
+}
+
+/// Starts deciding once every first list is complete.
+async fn begin(shared: Arc<Shared>) {
+    shared.readiness.until_listed().await;
+    let named = async {
+        loop {
+            let changed = shared.secrets_changed.notified();
+            if shared.index().secrets_read() {
+                return;
+            }
+            changed.await;
+        }
+    };
+    // Not read in time: their accounts show it, and the others go on.
+    let _ = tokio::time::timeout(SECRETS_WAIT, named).await;
+    let jobs = shared.index().set_ready();
+    tracing::info!(jobs = jobs.len(), "first lists complete, deciding");
+    shared.readiness.set_deciding();
+    shared.changed(jobs);
+}
+
+/// One resource in one scope, as it comes and goes.
+trait Watched {
+    type Object: Resource + Clone + DeserializeOwned + Debug + Send + 'static;
+    type Key: Ord;
+
+    fn apply(&self, object: Self::Object) -> Option<Self::Key>;
+    fn delete(&self, object: Self::Object);
+    fn retain(&self, seen: &BTreeSet<Self::Key>);
+}
+
+async fn follow<W: Watched>(watched: W, api: Api<W::Object>, readiness: &Readiness, name: &str, on_error: impl Fn()) {
+    let mut stream = pin!(events(api, Config::default()));
+    let mut seen = BTreeSet::new();
+    while let Some(event) = stream.next().await {
+        match event {
+            Ok(Event::Init) => seen.clear(),
+            Ok(Event::InitApply(object)) => seen.extend(watched.apply(object)),
+            Ok(Event::InitDone) => {
+                watched.retain(&std::mem::take(&mut seen));
+                readiness.listed(name);
+            }
+            Ok(Event::Apply(object)) => {
+                watched.apply(object);
+            }
+            Ok(Event::Delete(object)) => watched.delete(object),
+            Err(error) => {
+                on_error();
+                tracing::warn!(watch = name, %error, "watch failed, trying again");
+                readiness.failed(name, &error.to_string());
+            }
+        }
+    }
+}
+
+fn api<K>(client: Client, scope: Option<&str>) -> Api<K>
+where
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope>,
+    K::DynamicType: Default,
+{
+    scope.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace))
+}
+
+fn watch_name(what: &str, scope: Option<&str>) -> String {
+    scope.map_or_else(|| what.to_owned(), |namespace| format!("{what} in {namespace}"))
+}
+
+struct Windows {
+    shared: Arc<Shared>,
+    scope: Option<String>,
+}
+
+impl Watched for Windows {
+    type Object = DeserializeGuard<JobStartStop>;
+    type Key = WindowId;
+
+    fn apply(&self, object: Self::Object) -> Option<WindowId> {
+        let name = name_of(&object);
+        let uid = object.uid().map(WindowId::new);
+        let parsed = object
+            .0
+            .map_err(|invalid| invalid.error)
+            .and_then(|object| Stored::parse(object).map_err(|unusable| unusable.to_string()));
+        match parsed {
+            Ok(stored) => {
+                let touched = self.shared.index().apply_window(stored);
+                self.shared.changed(touched);
+            }
+            Err(error) => {
+                self.shared.metrics.undecodable();
+                tracing::error!(window = %name, error, "the stored object cannot be used; nothing is called for it");
+            }
+        }
+        uid
+    }
+
+    fn delete(&self, object: Self::Object) {
+        let Some(id) = object.uid().map(WindowId::new) else { return };
+        let touched = self.shared.index().remove_window(&id);
+        self.shared.changed(touched);
+    }
+
+    fn retain(&self, seen: &BTreeSet<WindowId>) {
+        let touched = self.shared.index().retain_windows(self.scope.as_deref(), seen);
+        self.shared.changed(touched);
+    }
+}
+
+async fn windows(shared: Arc<Shared>, client: Client, scope: Option<String>) {
+    let name = watch_name(WINDOWS, scope.as_deref());
+    let (api, readiness) = (api(client, scope.as_deref()), Arc::clone(&shared.readiness));
+    let metrics = Arc::clone(&shared.metrics);
+    follow(Windows { shared, scope }, api, &readiness, &name, move || metrics.watch_failed(WINDOWS)).await;
+}
+
+struct Accounts {
+    shared: Arc<Shared>,
+    scope: Option<String>,
+    dialling: Dialling,
+}
+
+impl Watched for Accounts {
+    type Object = DeserializeGuard<LiveAccount>;
+    type Key = AccountName;
+
+    fn apply(&self, object: Self::Object) -> Option<AccountName> {
+        let name = name_of(&object);
+        match object.0 {
+            Ok(object) => {
+                let mut index = self.shared.index();
+                let account = Account::parse(object, &self.dialling, index.deletion_policy());
+                let touched = index.apply_account(&name, account, self.shared.clock.now());
+                drop(index);
+                self.shared.secrets_changed.notify_waiters();
+                self.shared.changed(touched);
+            }
+            Err(invalid) => {
+                self.shared.metrics.undecodable();
+                tracing::error!(account = %name, error = invalid.error, "the stored object cannot be used");
+            }
+        }
+        Some(name)
+    }
+
+    fn delete(&self, object: Self::Object) {
+        let touched = self.shared.index().remove_account(&name_of(&object));
+        self.shared.secrets_changed.notify_waiters();
+        self.shared.changed(touched);
+    }
+
+    fn retain(&self, seen: &BTreeSet<AccountName>) {
+        let touched = self.shared.index().retain_accounts(self.scope.as_deref(), seen);
+        self.shared.secrets_changed.notify_waiters();
+        self.shared.changed(touched);
+    }
+}
+
+async fn accounts(shared: Arc<Shared>, client: Client, scope: Option<String>, dialling: Dialling) {
+    let name = watch_name(ACCOUNTS, scope.as_deref());
+    let (api, readiness) = (api(client, scope.as_deref()), Arc::clone(&shared.readiness));
+    let metrics = Arc::clone(&shared.metrics);
+    let watched = Accounts { shared, scope, dialling };
+    follow(watched, api, &readiness, &name, move || metrics.watch_failed(ACCOUNTS)).await;
+}
+
+/// One watch for each Secret that an account names, and for no other: Secrets are never listed at large.
+async fn secrets(shared: Arc<Shared>, client: Client) {
+    let mut watches = JoinSet::new();
+    let mut running: BTreeMap<ObjectName, AbortHandle> = BTreeMap::new();
+    loop {
+        let changed = shared.secrets_changed.notified();
+        let named = shared.index().secrets_named();
+        running.retain(|name, watch| {
+            let keep = named.contains(name);
+            if !keep {
+                watch.abort();
+                shared.index().forget_secret(name);
+            }
+            keep
+        });
+        for name in named {
+            running
+                .entry(name.clone())
+                .or_insert_with(|| watches.spawn(secret(Arc::clone(&shared), client.clone(), name)));
+        }
+        changed.await;
+    }
+}
+
+async fn secret(shared: Arc<Shared>, client: Client, name: ObjectName) {
+    let api: Api<Secret> = Api::namespaced(client, &name.namespace);
+    let one = Config::default().fields(&format!("metadata.name={}", name.name));
+    let mut stream = pin!(events(api, one));
+    let mut listed = None;
+    while let Some(event) = stream.next().await {
+        let now = match event {
+            Ok(Event::Init) => {
+                listed = None;
+                continue;
+            }
+            Ok(Event::InitApply(secret)) => {
+                listed = Some(secret);
+                continue;
+            }
+            Ok(Event::InitDone) => listed.take(),
+            Ok(Event::Apply(secret)) => Some(secret),
+            Ok(Event::Delete(_)) => None,
+            Err(error) => {
+                shared.metrics.watch_failed(SECRETS);
+                tracing::warn!(secret = %name, %error, "Secret not watched, trying again");
+                continue;
+            }
+        };
+        let touched = shared.index().apply_secret(&name, now);
+        shared.secrets_changed.notify_waiters();
+        shared.changed(touched);
+    }
+}

@@ -1,0 +1,158 @@
+//! A JobStartStop as the index keeps it: parsed once, at the edge, into a compact record.
+
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use plan::{AccountName, DeletionPolicy, ObjectName, Record, Window, WindowId, WindowPlan};
+
+use crate::api::{self, JobStartStop, JobStartStopStatus};
+use crate::live::JobId;
+
+use super::accounts::Defaults;
+use super::status;
+
+/// The finalizer under which a window keeps its object until its duty is over.
+pub const FINALIZER: &str = "scheduler.bcovlive.io/stop";
+
+/// What the spec says, in types.
+#[derive(Clone, Debug)]
+pub(super) struct Spec {
+    pub(super) account: AccountName,
+    pub(super) job: JobId,
+    pub(super) activation: Timestamp,
+    pub(super) deactivation: Timestamp,
+    /// The times as their owner wrote them.
+    pub(super) activation_given: String,
+    pub(super) deactivation_given: String,
+    pub(super) starting_deadline: Option<SignedDuration>,
+    pub(super) suspend: bool,
+    pub(super) cancel: bool,
+    own_deletion_policy: Option<DeletionPolicy>,
+    /// As it applies: object, then account, then flag.
+    pub(super) deletion_policy: DeletionPolicy,
+    lead: SignedDuration,
+}
+
+/// A window in the index.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    pub(super) id: WindowId,
+    pub(super) name: ObjectName,
+    pub(super) generation: i64,
+    pub(super) resource_version: String,
+    pub(super) created: Timestamp,
+    pub(super) deleting: bool,
+    pub(super) finalizers: Vec<String>,
+    pub(super) spec: Spec,
+    /// The status that the apiserver has acknowledged.
+    pub(super) status: JobStartStopStatus,
+    /// What this process has planned since: overlaid on the stored status, and never taken back by an older one.
+    pub(super) planned: Option<WindowPlan>,
+    /// Failed writes in a row.
+    pub(super) write_failures: u32,
+}
+
+/// Why a stored object cannot be used. The schema's rules refuse such objects; one stored before a rule existed, or
+/// past it, is told of and left alone.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unusable {
+    #[error("the object has no {0}")]
+    Metadata(&'static str),
+    #[error(transparent)]
+    Time(#[from] api::SpecTimeError),
+    #[error("spec.jobID: {0}")]
+    JobId(#[from] crate::live::JobIdMalformed),
+}
+
+impl Stored {
+    pub(super) fn parse(object: JobStartStop) -> Result<Self, Unusable> {
+        let metadata = object.metadata;
+        let namespace = metadata.namespace.ok_or(Unusable::Metadata("namespace"))?;
+        let name = ObjectName::new(namespace.clone(), metadata.name.ok_or(Unusable::Metadata("name"))?);
+        let times = object.spec.times()?;
+        let spec = object.spec;
+        let own_policy = spec.deletion_policy.map(policy);
+        Ok(Self {
+            id: WindowId::new(metadata.uid.ok_or(Unusable::Metadata("uid"))?),
+            name,
+            generation: metadata.generation.unwrap_or(0),
+            resource_version: metadata.resource_version.unwrap_or_default(),
+            created: metadata.creation_timestamp.map_or(Timestamp::UNIX_EPOCH, |at| at.0),
+            deleting: metadata.deletion_timestamp.is_some(),
+            finalizers: metadata.finalizers.unwrap_or_default(),
+            spec: Spec {
+                account: ObjectName::new(namespace, spec.account_ref.name),
+                job: JobId::parse(&spec.job_id)?,
+                activation: times.activation,
+                deactivation: times.deactivation,
+                activation_given: spec.activation.time,
+                deactivation_given: spec.deactivation.time,
+                starting_deadline: spec.starting_deadline_seconds.map(|s| SignedDuration::from_secs(i64::from(s))),
+                suspend: spec.suspend,
+                cancel: spec.cancel,
+                own_deletion_policy: own_policy,
+                deletion_policy: own_policy.unwrap_or_default(),
+                lead: SignedDuration::ZERO,
+            },
+            status: object.status.unwrap_or_default(),
+            planned: None,
+            write_failures: 0,
+        })
+    }
+
+    /// Applies what the account and the flags say where the object says nothing.
+    pub(super) fn resolve(&mut self, defaults: &Defaults) {
+        self.spec.deletion_policy = self.spec.own_deletion_policy.unwrap_or(defaults.deletion_policy);
+        self.spec.lead = defaults.activation_lead;
+    }
+
+    /// The window as its owner wants it now.
+    pub(super) fn window(&self) -> Window {
+        Window {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            created: self.created,
+            account: self.spec.account.clone(),
+            activation: self.spec.activation,
+            deactivation: self.spec.deactivation,
+            lead: self.spec.lead,
+            starting_deadline: self.spec.starting_deadline,
+            suspend: self.spec.suspend,
+            cancel: self.spec.cancel,
+            deletion_policy: self.spec.deletion_policy,
+            deleting: self.deleting,
+            finalizer: self.finalizers.iter().any(|finalizer| finalizer == FINALIZER),
+        }
+    }
+
+    /// Its record: what this process planned, else what is stored.
+    pub(super) fn record(&self) -> Option<Record> {
+        self.planned.as_ref().map(|planned| planned.record.clone()).or_else(|| status::record(&self.status))
+    }
+
+    /// Takes over a newer version of the object. What was planned stays: a settled state never goes backwards.
+    pub(super) fn renew(&mut self, newer: Self) {
+        let planned = self.planned.take();
+        let write_failures = self.write_failures;
+        *self = Self { planned, write_failures, ..newer };
+    }
+
+    /// Whether this version of the object is older than `other`. Resource versions of one resource are ordered
+    /// numbers (Kubernetes 1.35 and later promise it; etcd has always made them so).
+    pub(super) fn older_than(&self, other: &Self) -> bool {
+        let number = |stored: &Self| stored.resource_version.parse::<u64>().ok();
+        matches!((number(self), number(other)), (Some(mine), Some(theirs)) if mine < theirs)
+    }
+}
+
+fn policy(policy: api::DeletionPolicy) -> DeletionPolicy {
+    match policy {
+        api::DeletionPolicy::Stop => DeletionPolicy::Stop,
+        api::DeletionPolicy::Cancel => DeletionPolicy::Cancel,
+        api::DeletionPolicy::Retain => DeletionPolicy::Retain,
+    }
+}
+
+/// Name of an object for logs, whatever else is wrong with it.
+pub(super) fn name_of(object: &impl ResourceExt) -> ObjectName {
+    ObjectName::new(object.namespace().unwrap_or_default(), object.name_any())
+}

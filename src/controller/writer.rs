@@ -1,0 +1,244 @@
+//! Writes to the apiserver: whole statuses and finalizers, each with the version of the object that it was computed
+//! on. Few at a time, and none while a deadline is due.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Client, Resource};
+use plan::timings::backoff;
+use plan::{AccountName, ObjectName, Record, WindowId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::api::{GROUP, JobStartStop, LiveAccount, VERSION};
+
+use super::events;
+use super::index::WindowWrite;
+use super::shared::Shared;
+use super::window::Stored;
+
+/// Writes under way at once: kube speaks HTTP/1.1 to the apiserver, so each takes a connection.
+pub(super) const WRITERS: usize = 4;
+
+/// How long one write may take.
+const WRITE: Duration = Duration::from_secs(10);
+
+/// How long a write gives way to deadlines at a time.
+const GIVE_WAY: Duration = Duration::from_millis(5);
+
+/// An account's status is written at most this often: its counts change with each of its windows.
+const ACCOUNT_PAUSE: SignedDuration = SignedDuration::from_secs(1);
+
+/// Why a write was not made.
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    #[error("no answer within {WRITE:?}")]
+    TimedOut,
+    #[error(transparent)]
+    Kube(#[from] Box<kube::Error>),
+}
+
+impl WriteError {
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Kube(error) => match error.as_ref() {
+                kube::Error::Api(status) => Some(status.code),
+                _ => None,
+            },
+            Self::TimedOut => None,
+        }
+    }
+
+    fn is_conflict(&self) -> bool {
+        self.code() == Some(409)
+    }
+
+    fn is_gone(&self) -> bool {
+        self.code() == Some(404)
+    }
+}
+
+async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
+    match timeout(WRITE, call).await {
+        Ok(answer) => answer.map_err(|error| Box::new(error).into()),
+        Err(_) => Err(WriteError::TimedOut),
+    }
+}
+
+/// One writer of windows. Runs for ever.
+pub(super) async fn windows(shared: Arc<Shared>, client: Client) {
+    loop {
+        let id = shared.windows.next().await;
+        while shared.deadline_due() {
+            tokio::time::sleep(GIVE_WAY).await;
+        }
+        write_window(&shared, &client, &id).await;
+    }
+}
+
+/// Makes the next write that the window needs; further ones are queued by what this one brings about.
+pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &WindowId) {
+    let Some(write) = shared.index().write(id, shared.clock.now()) else { return };
+    let (kind, name, answer) = match &write {
+        WindowWrite::Finalizers { name, resource_version, finalizers } => {
+            ("finalizers", name, put_finalizers(client, name, resource_version, finalizers).await)
+        }
+        WindowWrite::Status { name, resource_version, status, .. } => {
+            let meta = Meta { name, uid: Some(id), resource_version };
+            ("status", name, put_status(client, &meta, status).await)
+        }
+    };
+    shared.metrics.apiserver_write(kind, answer.as_ref().map(|_| ()).map_err(WriteError::code));
+    match answer {
+        Ok(object) => stored(shared, id, object, &write),
+        // The window was written by somebody else since: take that up, plan again, and never call again.
+        Err(error) if error.is_conflict() => match fetch(client, name).await {
+            Ok(object) => take_up(shared, object),
+            Err(error) => later(shared, id, name, &error),
+        },
+        // Its watch will tell.
+        Err(error) if error.is_gone() => tracing::debug!(window = %name, "gone before it was written"),
+        Err(error) => later(shared, id, name, &error),
+    }
+}
+
+fn stored(shared: &Shared, id: &WindowId, object: JobStartStop, write: &WindowWrite) {
+    let notices = match write {
+        WindowWrite::Status { record, .. } => announce(shared, id, record),
+        WindowWrite::Finalizers { .. } => Vec::new(),
+    };
+    shared.index().write_succeeded(id);
+    take_up(shared, object);
+    for notice in notices {
+        shared.notice(notice);
+    }
+}
+
+/// What the stored change is worth telling, compared with the status that was stored before it.
+fn announce(shared: &Shared, id: &WindowId, record: &Record) -> Vec<events::Notice> {
+    let index = shared.index();
+    index.window(id).map(|before| events::of_change(before, record)).unwrap_or_default()
+}
+
+fn take_up(shared: &Shared, object: JobStartStop) {
+    match Stored::parse(object) {
+        Ok(stored) => {
+            let touched = shared.index().apply_window(stored);
+            shared.changed(touched);
+        }
+        Err(error) => tracing::error!(%error, "the stored object cannot be used"),
+    }
+}
+
+fn later(shared: &Arc<Shared>, id: &WindowId, name: &ObjectName, error: &WriteError) {
+    let failures = shared.index().write_failed(id);
+    let wait = retry_after(failures, id.as_str());
+    tracing::warn!(window = %name, %error, failures, "not written, trying again");
+    let (shared, id) = (Arc::clone(shared), id.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(wait).await;
+        shared.windows.push(id);
+    });
+}
+
+fn retry_after(failures: u32, seed: &str) -> Duration {
+    let wait = backoff(SignedDuration::from_millis(250), SignedDuration::from_secs(30), failures, seed);
+    Duration::try_from(wait).unwrap_or(WRITE)
+}
+
+/// The one writer of accounts. Runs for ever.
+pub(super) async fn accounts(shared: Arc<Shared>, client: Client) {
+    let mut written: BTreeMap<AccountName, Timestamp> = BTreeMap::new();
+    loop {
+        let name = shared.accounts.next().await;
+        let now = shared.clock.now();
+        let wait =
+            written.get(&name).map(|at| ACCOUNT_PAUSE - now.duration_since(*at)).filter(SignedDuration::is_positive);
+        if let Some(Ok(wait)) = wait.map(Duration::try_from) {
+            again(&shared, name, wait);
+            continue;
+        }
+        written.insert(name.clone(), now);
+        write_account(&shared, &client, &name).await;
+    }
+}
+
+async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName) {
+    let Some((resource_version, status)) = shared.index().account_write(name, shared.clock.now()) else { return };
+    let meta = Meta { name, uid: None, resource_version: &resource_version };
+    let answer: Result<LiveAccount, _> = put_status(client, &meta, &status).await;
+    shared.metrics.apiserver_write("account", answer.as_ref().map(|_| ()).map_err(WriteError::code));
+    match answer {
+        Ok(object) => shared.index().account_written(name, &object),
+        // The watch brings the newer version.
+        Err(error) if error.is_conflict() => again(shared, name.clone(), GIVE_WAY * 20),
+        Err(error) if error.is_gone() => {}
+        Err(error) => {
+            let failures = shared.index().account_write_failed(name);
+            tracing::warn!(account = %name, %error, failures, "status not written, trying again");
+            again(shared, name.clone(), retry_after(failures, &name.name));
+        }
+    }
+}
+
+fn again(shared: &Arc<Shared>, name: AccountName, wait: Duration) {
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        tokio::time::sleep(wait).await;
+        shared.accounts.push(name);
+    });
+}
+
+/// What a write must name of its object. The resource version is the lock: a late write cannot undo a later one. The
+/// uid closes the one hole left, an object made again under the same name.
+struct Meta<'a> {
+    name: &'a ObjectName,
+    uid: Option<&'a WindowId>,
+    resource_version: &'a str,
+}
+
+/// Replaces the whole status. The body needs no spec: the apiserver takes nothing but the status from it.
+async fn put_status<K>(client: &Client, meta: &Meta<'_>, status: &impl Serialize) -> Result<K, WriteError>
+where
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()> + DeserializeOwned,
+{
+    let mut metadata = json!({
+        "name": meta.name.name,
+        "namespace": meta.name.namespace,
+        "resourceVersion": meta.resource_version,
+    });
+    if let Some(uid) = meta.uid {
+        metadata["uid"] = Value::from(uid.as_str());
+    }
+    let body = json!({
+        "apiVersion": format!("{GROUP}/{VERSION}"),
+        "kind": K::kind(&()),
+        "metadata": metadata,
+        "status": status,
+    });
+    let request = kube::core::Request::new(K::url_path(&(), Some(&meta.name.namespace)))
+        .replace_subresource("status", &meta.name.name, &PostParams::default(), body.to_string().into_bytes())
+        .map_err(|error| Box::new(kube::Error::BuildRequest(error)))?;
+    within(client.request(request)).await
+}
+
+async fn put_finalizers(
+    client: &Client,
+    name: &ObjectName,
+    resource_version: &str,
+    finalizers: &[String],
+) -> Result<JobStartStop, WriteError> {
+    let patch = json!({"metadata": {"resourceVersion": resource_version, "finalizers": finalizers}});
+    let api: Api<JobStartStop> = Api::namespaced(client.clone(), &name.namespace);
+    within(api.patch(&name.name, &PatchParams::default(), &Patch::Merge(patch))).await
+}
+
+async fn fetch(client: &Client, name: &ObjectName) -> Result<JobStartStop, WriteError> {
+    let api: Api<JobStartStop> = Api::namespaced(client.clone(), &name.namespace);
+    within(api.get(&name.name)).await
+}

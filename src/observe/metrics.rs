@@ -1,0 +1,251 @@
+//! Counters, gauges and histograms. No label holds the name of an object: their number must not grow with use.
+
+use std::sync::atomic::AtomicU64;
+
+use jiff::SignedDuration;
+use plan::{Phase, Verb};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::live::LiveError;
+
+/// From 1 ms, what an idle operator reaches, to ten minutes, what an outage leaves.
+const LATENESS: [f64; 16] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0];
+
+const DURATION: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Action {
+    action: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Request {
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Operation {
+    operation: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Write {
+    object: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Watch {
+    resource: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Windows {
+    phase: &'static str,
+}
+
+/// Everything that is measured.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    lateness: Family<Action, Histogram, fn() -> Histogram>,
+    live_requests: Family<Request, Counter>,
+    live_seconds: Family<Operation, Histogram, fn() -> Histogram>,
+    windows: Family<Windows, Gauge>,
+    overdue: Gauge<f64, AtomicU64>,
+    writes: Family<Write, Counter>,
+    watch_failures: Family<Watch, Counter>,
+    undecodable: Counter,
+    events_dropped: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// A registry of its own, everything at zero.
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("jobstartstop"),
+            lateness: Family::new_with_constructor(|| Histogram::new(LATENESS)),
+            live_requests: Family::default(),
+            live_seconds: Family::new_with_constructor(|| Histogram::new(DURATION)),
+            windows: Family::default(),
+            overdue: Gauge::default(),
+            writes: Family::default(),
+            watch_failures: Family::default(),
+            undecodable: Counter::default(),
+            events_dropped: Counter::default(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        self.registry.register("build", "The running build", build);
+        self.registry.register_with_unit(
+            "action_lateness",
+            "From the planned time to the first call of a start (activate) or a stop (deactivate)",
+            Unit::Seconds,
+            self.lateness.clone(),
+        );
+        self.registry.register(
+            "live_requests",
+            "Requests to the Live API by operation and outcome",
+            self.live_requests.clone(),
+        );
+        self.registry.register_with_unit(
+            "live_request_duration",
+            "How long requests to the Live API took",
+            Unit::Seconds,
+            self.live_seconds.clone(),
+        );
+        self.registry.register("windows", "JobStartStops by phase", self.windows.clone());
+        self.registry.register_with_unit(
+            "billed_past_stop",
+            "How long stops that are due and not confirmed are overdue, added up; above 0 a channel may be on and \
+             billed",
+            Unit::Seconds,
+            self.overdue.clone(),
+        );
+        self.registry.register(
+            "apiserver_writes",
+            "Writes to the apiserver by object and outcome",
+            self.writes.clone(),
+        );
+        self.registry.register(
+            "watch_failures",
+            "Watches that failed and were started again",
+            self.watch_failures.clone(),
+        );
+        self.registry.register(
+            "undecodable_objects",
+            "Stored objects that could not be used when they were seen",
+            self.undecodable.clone(),
+        );
+        self.registry.register("events_dropped", "Events that were not sent", self.events_dropped.clone());
+    }
+
+    /// A call was sent this much later than planned. Only the first call of a task counts: a repeated one is late by
+    /// what it repeats.
+    pub fn lateness(&self, verb: Verb, late: SignedDuration, attempt: u32) {
+        if attempt == 1 {
+            self.lateness.get_or_create(&Action { action: verb.as_str() }).observe(late.as_secs_f64().max(0.0));
+        }
+    }
+
+    /// A request to the Live API was answered, or given up on.
+    pub fn live_request(&self, operation: &'static str, error: Option<&LiveError>, took: SignedDuration) {
+        let outcome = error.map_or("ok", outcome);
+        self.live_requests.get_or_create(&Request { operation, outcome }).inc();
+        self.live_seconds.get_or_create(&Operation { operation }).observe(took.as_secs_f64().max(0.0));
+    }
+
+    /// The windows there are, each with how long its stop is overdue.
+    pub fn windows(&self, windows: impl Iterator<Item = (Phase, Option<SignedDuration>)>) {
+        const PHASES: [Phase; 6] =
+            [Phase::Pending, Phase::Active, Phase::Finished, Phase::Cancelled, Phase::Failed, Phase::Missed];
+        let mut counts = [0_i64; PHASES.len()];
+        let mut overdue = 0.0;
+        for (phase, late) in windows {
+            for (count, of) in counts.iter_mut().zip(PHASES) {
+                *count += i64::from(of == phase);
+            }
+            overdue += late.map_or(0.0, |late| late.as_secs_f64());
+        }
+        for (count, phase) in counts.into_iter().zip(PHASES) {
+            self.windows.get_or_create(&Windows { phase: phase.as_str() }).set(count);
+        }
+        self.overdue.set(overdue);
+    }
+
+    /// A write to the apiserver was answered: `Err` holds the HTTP status, if there was one.
+    pub fn apiserver_write(&self, object: &'static str, answer: Result<(), Option<u16>>) {
+        let outcome = match answer {
+            Ok(()) => "ok",
+            Err(Some(409)) => "conflict",
+            Err(Some(404)) => "gone",
+            Err(Some(_)) => "refused",
+            Err(None) => "unanswered",
+        };
+        self.writes.get_or_create(&Write { object, outcome }).inc();
+    }
+
+    /// A watch failed and is being started again.
+    pub fn watch_failed(&self, resource: &'static str) {
+        self.watch_failures.get_or_create(&Watch { resource }).inc();
+    }
+
+    /// A stored object could not be used.
+    pub fn undecodable(&self) {
+        self.undecodable.inc();
+    }
+
+    /// An event was not sent.
+    pub fn event_dropped(&self) {
+        self.events_dropped.inc();
+    }
+
+    /// The text that a scrape reads (`OpenMetrics`).
+    ///
+    /// # Errors
+    ///
+    /// A value cannot be formatted.
+    pub fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+fn outcome(error: &LiveError) -> &'static str {
+    match error {
+        LiveError::NotSent { .. } => "not_sent",
+        LiveError::TimedOut { .. } => "timed_out",
+        LiveError::ConnectionLost { .. } => "connection_lost",
+        LiveError::NotTheApi { .. } => "not_the_api",
+        LiveError::Unauthorized { .. } => "key_refused",
+        LiveError::JobNotFound { .. } => "job_not_found",
+        LiveError::Capacity { .. } => "capacity",
+        LiveError::NothingToProcess { .. } => "nothing_to_process",
+        LiveError::RateLimited { .. } => "rate_limited",
+        LiveError::Refused { .. } => "refused",
+        LiveError::ServerError { .. } => "server_error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scrape_shows_lateness_windows_and_overdue_stops() {
+        let metrics = Metrics::new();
+        metrics.lateness(Verb::Activate, SignedDuration::from_millis(4), 1);
+        metrics.lateness(Verb::Activate, SignedDuration::from_secs(40), 2);
+        let overdue = SignedDuration::from_millis(1_500);
+        metrics.windows([(Phase::Active, Some(overdue)), (Phase::Pending, None)].into_iter());
+        let text = metrics.encode().unwrap();
+        for line in [
+            "jobstartstop_action_lateness_seconds_count{action=\"activate\"} 1",
+            "jobstartstop_windows{phase=\"Active\"} 1",
+            "jobstartstop_windows{phase=\"Missed\"} 0",
+            "jobstartstop_billed_past_stop_seconds 1.5",
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The one clock. Passed in, never read in passing, so that a simulation can move it.
+
+use std::fmt::Debug;
+
+use jiff::Timestamp;
+
+/// Tells the time.
+pub trait Clock: Debug + Send + Sync {
+    /// The wall clock, to the microsecond.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's wall clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
