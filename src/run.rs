@@ -66,7 +66,7 @@ async fn setup(options: RunOptions, metrics: Arc<Metrics>, readiness: Arc<Readin
         timeouts,
         clock: Arc::new(WallClock),
         timings,
-        namespaces: options.namespaces,
+        namespaces: options.namespaces.into_iter().filter(|namespace| !namespace.is_empty()).collect(),
         endpoints: options.endpoints,
         deletion_policy: options.deletion_policy.into(),
         instance: std::env::var("HOSTNAME").unwrap_or_else(|_| format!("jobstartstop-{}", std::process::id())),

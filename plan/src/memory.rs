@@ -223,6 +223,15 @@ impl Memory {
         std::mem::replace(&mut self.held_back, why) != why
     }
 
+    /// Whether a call that was wanted a while ago, and had to wait, may still be made: never an `activate` on a reading
+    /// that is no longer fresh, since it would discard a recording.
+    pub fn still_fit(&self, verb: Verb, now: Timestamp, timings: &Timings) -> bool {
+        let fresh_off = |seen: &Seen| {
+            seen.reading == Reading::Off && now.duration_since(seen.at) <= timings.reading_fresh
+        };
+        verb == Verb::Deactivate || self.seen.as_ref().is_some_and(fresh_off)
+    }
+
     /// Nothing is under way.
     pub fn idle(&self) -> bool {
         self.looking_since.is_none() && !self.call.as_ref().is_some_and(Call::under_way)

@@ -25,6 +25,8 @@ use super::window::{FINALIZER, Stored};
 struct Job {
     windows: BTreeSet<WindowId>,
     memory: Memory,
+    /// The accounts in whose queues it may stand, or hold a slot.
+    queued: BTreeSet<AccountName>,
 }
 
 /// See the module.
@@ -304,8 +306,8 @@ impl Index {
         let entries = self.entries(key);
         let Some(job) = self.jobs.get(key) else { return decided };
         if entries.is_empty() && job.memory.idle() {
-            self.jobs.remove(key);
             decided.accounts = self.withdraw(key);
+            self.jobs.remove(key);
             return decided;
         }
         let plan = plan::plan(&entries, &job.memory, now, &self.timings);
@@ -316,12 +318,16 @@ impl Index {
                 decided.counted.insert(stored.spec.account.clone());
             }
             stored.planned = Some(planned);
+            stored.planned_generation = stored.generation;
         }
         decided.accounts = self.withdraw(key);
         for want in plan.wants {
             let account = account_of(&want).clone();
             if let Some(queue) = self.queues.get_mut(&account) {
                 queue.wanted.entry(key.clone()).or_default().push(want);
+                if let Some(job) = self.jobs.get_mut(key) {
+                    job.queued.insert(account.clone());
+                }
                 decided.accounts.insert(account);
             }
         }
@@ -350,16 +356,22 @@ impl Index {
             .collect()
     }
 
-    /// Takes what the job wanted out of every queue.
+    /// Takes what the job wanted out of its queues. Returns those that held something.
     fn withdraw(&mut self, key: &JobKey) -> BTreeSet<AccountName> {
-        self.queues.iter_mut().filter_map(|(name, queue)| queue.wanted.remove(key).map(|_| name.clone())).collect()
+        let queued = self.jobs.get(key).map(|job| job.queued.clone()).unwrap_or_default();
+        queued
+            .into_iter()
+            .filter(|name| self.queues.get_mut(name).is_some_and(|queue| queue.wanted.remove(key).is_some()))
+            .collect()
     }
 
     fn free_slot(&mut self, key: &JobKey, now: Timestamp) {
         let Some(job) = self.jobs.get(key) else { return };
         if !job.memory.going_on(now, &self.timings) {
-            for queue in self.queues.values_mut() {
-                queue.load.release(key);
+            for name in &job.queued {
+                if let Some(queue) = self.queues.get_mut(name) {
+                    queue.load.release(key);
+                }
             }
         }
     }
@@ -384,19 +396,25 @@ impl Index {
             };
             if let Some(request) = self.let_go(name, &jobs, request.urgency, now) {
                 admitted.orders.push(Order { account: name.clone(), client: client.clone(), sent_at: now, request });
+            } else {
+                // Decided anew, and its place in the account is free.
+                self.answered(name);
+                admitted.changed.extend(jobs);
             }
         }
         for (request, why) in &admission.wait {
             let waits = matches!(request.urgency, Urgency::FirstStop | Urgency::FirstStart);
             if let Some(job) = self.jobs.get_mut(&request.job).filter(|_| waits)
-                && job.memory.hold_back(Some(*why)) {
-                    admitted.changed.insert(request.job.clone());
-                }
+                && job.memory.hold_back(Some(*why))
+            {
+                admitted.changed.insert(request.job.clone());
+            }
         }
         admitted
     }
 
-    /// Marks the request as under way, and says what is to be sent.
+    /// Marks the request as under way, and says what is to be sent. `None`: it is wanted no longer, or had to wait for
+    /// too long.
     fn let_go(
         &mut self,
         account: &AccountName,
@@ -404,30 +422,45 @@ impl Index {
         urgency: Urgency,
         now: Timestamp,
     ) -> Option<LiveRequest> {
-        let mut wants = Vec::new();
-        for key in jobs {
-            let queue = self.queues.get_mut(account)?;
-            let of_job = queue.wanted.get_mut(key)?;
-            let at = of_job.iter().position(|want| Urgency::of(want) == urgency)?;
-            wants.push(of_job.remove(at));
-            if of_job.is_empty() {
-                queue.wanted.remove(key);
-            }
-            let memory = &mut self.jobs.get_mut(key)?.memory;
-            match wants.last()? {
-                Want::Read { .. } => memory.look_sent(now),
-                Want::Call { verb, windows, attempt, .. } => memory.call_sent(*verb, windows.clone(), *attempt, now),
-            }
+        if jobs.len() > 1 {
+            let jobs: Vec<JobKey> =
+                jobs.iter().filter(|key| self.send_look(account, key, urgency, now)).cloned().collect();
+            return (!jobs.is_empty()).then_some(LiveRequest::List { jobs });
         }
         let job = jobs.first()?.clone();
-        if jobs.len() > 1 {
-            return Some(LiveRequest::List { jobs: jobs.to_vec() });
-        }
+        let want = self.take_want(account, &job, urgency)?;
         let id = JobId::parse(&job.job).ok()?;
-        Some(match wants.pop()? {
-            Want::Read { purpose, .. } => LiveRequest::Look { job, id, for_call: purpose == ReadPurpose::ForCall },
-            Want::Call { verb, planned, attempt, .. } => LiveRequest::Call { verb, job, id, planned, attempt },
-        })
+        let memory = &mut self.jobs.get_mut(&job)?.memory;
+        match want {
+            Want::Read { purpose, .. } => {
+                memory.look_sent(now);
+                Some(LiveRequest::Look { job, id, for_call: purpose == ReadPurpose::ForCall })
+            }
+            Want::Call { verb, windows, planned, attempt, .. } if memory.still_fit(verb, now, &self.timings) => {
+                memory.call_sent(verb, windows, attempt, now);
+                Some(LiveRequest::Call { verb, job, id, planned, attempt })
+            }
+            Want::Call { .. } => None,
+        }
+    }
+
+    fn send_look(&mut self, account: &AccountName, key: &JobKey, urgency: Urgency, now: Timestamp) -> bool {
+        let wanted = self.take_want(account, key, urgency).is_some();
+        if let Some(job) = self.jobs.get_mut(key).filter(|_| wanted) {
+            job.memory.look_sent(now);
+        }
+        wanted
+    }
+
+    fn take_want(&mut self, account: &AccountName, key: &JobKey, urgency: Urgency) -> Option<Want> {
+        let queue = self.queues.get_mut(account)?;
+        let of_job = queue.wanted.get_mut(key)?;
+        let at = of_job.iter().position(|want| Urgency::of(want) == urgency)?;
+        let want = of_job.remove(at);
+        if of_job.is_empty() {
+            queue.wanted.remove(key);
+        }
+        Some(want)
     }
 
     // ---- what the Live API answers --------------------------------------------------------------------------
@@ -537,7 +570,7 @@ impl Index {
     /// only after the status that ends the duty is stored.
     pub(super) fn write(&self, id: &WindowId, now: Timestamp) -> Option<WindowWrite> {
         let stored = self.windows.get(id)?;
-        let planned = stored.planned.as_ref()?;
+        let planned = stored.planned.as_ref().filter(|_| stored.planned_generation == stored.generation)?;
         let memory = &self.jobs.get(self.job_of.get(id)?)?.memory;
         let finalizers = |finalizers| WindowWrite::Finalizers {
             name: stored.name.clone(),

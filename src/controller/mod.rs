@@ -16,6 +16,7 @@ mod watches;
 mod window;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ pub struct Setup {
     /// The times that plans go by.
     pub timings: Timings,
     /// Where to watch; none means in all namespaces.
-    pub namespaces: Vec<String>,
+    pub namespaces: BTreeSet<String>,
     /// The endpoints that a LiveAccount may name; the first is used where it names none.
     pub endpoints: Vec<Endpoint>,
     /// What deleting does where neither object nor account say.
@@ -82,7 +83,7 @@ pub struct Timetable {
 pub struct Convergence {
     shared: Arc<Shared>,
     client: Client,
-    namespaces: Vec<String>,
+    namespaces: BTreeSet<String>,
     dialling: Dialling,
     instance: String,
     lists: mpsc::UnboundedReceiver<Order>,

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
-use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,7 +72,7 @@ where
 }
 
 /// Runs every watch. `namespaces`: where; none means everywhere.
-pub(super) async fn run(shared: Arc<Shared>, client: Client, namespaces: Vec<String>, dialling: Dialling) {
+pub(super) async fn run(shared: Arc<Shared>, client: Client, namespaces: BTreeSet<String>, dialling: Dialling) {
     let scopes: Vec<Option<String>> =
         if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
     // All of them before the first can be complete.
@@ -145,7 +144,7 @@ async fn follow<W: Watched>(watched: W, api: Api<W::Object>, readiness: &Readine
     }
 }
 
-fn api<K>(client: Client, scope: Option<&str>) -> Api<K>
+fn api<K>(client: &Client, scope: Option<&str>) -> Api<K>
 where
     K: Resource<Scope = k8s_openapi::NamespaceResourceScope>,
     K::DynamicType: Default,
@@ -200,7 +199,7 @@ impl Watched for Windows {
 
 async fn windows(shared: Arc<Shared>, client: Client, scope: Option<String>) {
     let name = watch_name(WINDOWS, scope.as_deref());
-    let (api, readiness) = (api(client, scope.as_deref()), Arc::clone(&shared.readiness));
+    let (api, readiness) = (api(&client, scope.as_deref()), Arc::clone(&shared.readiness));
     let metrics = Arc::clone(&shared.metrics);
     follow(Windows { shared, scope }, api, &readiness, &name, move || metrics.watch_failed(WINDOWS)).await;
 }
@@ -249,7 +248,7 @@ impl Watched for Accounts {
 
 async fn accounts(shared: Arc<Shared>, client: Client, scope: Option<String>, dialling: Dialling) {
     let name = watch_name(ACCOUNTS, scope.as_deref());
-    let (api, readiness) = (api(client, scope.as_deref()), Arc::clone(&shared.readiness));
+    let (api, readiness) = (api(&client, scope.as_deref()), Arc::clone(&shared.readiness));
     let metrics = Arc::clone(&shared.metrics);
     let watched = Accounts { shared, scope, dialling };
     follow(watched, api, &readiness, &name, move || metrics.watch_failed(ACCOUNTS)).await;

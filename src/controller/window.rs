@@ -47,6 +47,9 @@ pub(super) struct Stored {
     pub(super) status: JobStartStopStatus,
     /// What this process has planned since: overlaid on the stored status, and never taken back by an older one.
     pub(super) planned: Option<WindowPlan>,
+    /// The generation that was planned on. A status is written for this one only: a newer spec is planned first, or
+    /// the old plan would be taken for the answer to it.
+    pub(super) planned_generation: i64,
     /// Failed writes in a row.
     pub(super) write_failures: u32,
 }
@@ -95,6 +98,7 @@ impl Stored {
             },
             status: object.status.unwrap_or_default(),
             planned: None,
+            planned_generation: 0,
             write_failures: 0,
         })
     }
@@ -131,9 +135,8 @@ impl Stored {
 
     /// Takes over a newer version of the object. What was planned stays: a settled state never goes backwards.
     pub(super) fn renew(&mut self, newer: Self) {
-        let planned = self.planned.take();
-        let write_failures = self.write_failures;
-        *self = Self { planned, write_failures, ..newer };
+        let (planned, planned_generation) = (self.planned.take(), self.planned_generation);
+        *self = Self { planned, planned_generation, write_failures: self.write_failures, ..newer };
     }
 
     /// Whether this version of the object is older than `other`. Resource versions of one resource are ordered
