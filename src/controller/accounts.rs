@@ -11,14 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::api::{self, LiveAccount, LiveAccountStatus};
 use crate::live::{ApiKey, Endpoint, LiveClient, Timeouts, Transport};
 
-use super::status::whole_seconds;
-
-/// What applies where an object says nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Defaults {
-    pub(super) deletion_policy: DeletionPolicy,
-    pub(super) activation_lead: SignedDuration,
-}
+use super::conditions::{self, whole_seconds};
+use super::window::Defaults;
 
 /// How clients are made.
 #[derive(Clone, Debug)]
@@ -140,9 +134,7 @@ impl Account {
             windows,
             conditions: conditions
                 .into_iter()
-                .map(|next| {
-                    super::status::condition(&self.status.conditions, &next, self.generation, &whole_seconds(now))
-                })
+                .map(|next| conditions::stored(&self.status.conditions, &next, self.generation, &whole_seconds(now)))
                 .collect(),
         }
     }

@@ -10,47 +10,21 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
-use plan::announce::{Announcement, changes};
-use plan::{ObjectName, Record};
+use plan::announce::Announcement;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::api::{GROUP, VERSION};
 
+use super::conditions::bounded;
+use super::notice::Notice;
 use super::shared::Shared;
-use super::status;
-use super::window::Stored;
 
 /// The name under which the operator reports.
 const REPORTER: &str = "scheduler.bcovlive.io/jobstartstop";
 
 /// How long sending one may take.
 const SEND: Duration = Duration::from_secs(5);
-
-/// An event on its way.
-#[derive(Clone, Debug)]
-pub(super) struct Notice {
-    object: ObjectName,
-    uid: String,
-    resource_version: String,
-    announcement: Announcement,
-}
-
-/// What storing `after` changes, compared with what is stored in `before`.
-pub(super) fn of_change(before: &Stored, after: &Record) -> Vec<Notice> {
-    let old = status::record(&before.status);
-    let conflicted = before.status.conditions.iter().any(|condition| condition.type_ == "Conflict");
-    let conflict = before.planned.as_ref().and_then(|planned| planned.conflict.as_deref());
-    changes(&before.window(), old.as_ref().map(|record| (record, conflicted)), after, conflict)
-        .into_iter()
-        .map(|announcement| Notice {
-            object: before.name.clone(),
-            uid: before.id.to_string(),
-            resource_version: before.resource_version.clone(),
-            announcement,
-        })
-        .collect()
-}
 
 /// Sends events one after another. A lost one is counted; nothing waits for it.
 pub(super) async fn run(shared: Arc<Shared>, client: Client, instance: String, mut notices: mpsc::Receiver<Notice>) {
@@ -79,7 +53,7 @@ fn event(notice: &Notice, instance: &str, now: Timestamp, number: u64) -> Event 
         },
         action: Some((*action).to_owned()),
         event_time: Some(MicroTime(now)),
-        note: Some(status::bounded(note)),
+        note: Some(bounded(note)),
         reason: Some(reason.as_str().to_owned()),
         regarding: Some(ObjectReference {
             api_version: Some(format!("{GROUP}/{VERSION}")),

@@ -6,10 +6,12 @@
 //! simulation runs them on one thread under virtual time.
 
 mod accounts;
+mod conditions;
 mod events;
 mod index;
 mod lane;
 mod live_calls;
+mod notice;
 mod shared;
 mod status;
 mod watches;
@@ -87,7 +89,7 @@ pub struct Convergence {
     dialling: Dialling,
     instance: String,
     lists: mpsc::UnboundedReceiver<Order>,
-    notices: mpsc::Receiver<events::Notice>,
+    notices: mpsc::Receiver<notice::Notice>,
 }
 
 /// Brings the gauges up to date before they are read.

@@ -12,8 +12,8 @@ use tokio::sync::{Notify, mpsc};
 use crate::observe::{Metrics, Readiness};
 use crate::timetable::{Clock, Timetable};
 
-use super::events::Notice;
 use super::index::{Admitted, Index, LiveRequest, Order};
+use super::notice::Notice;
 
 /// What falls due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

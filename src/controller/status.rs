@@ -1,15 +1,21 @@
 //! Between a record and the status that stores it.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use plan::{Memory, OnAir, Phase, Reading, Reason, Record, Task, TaskState, Trouble, WindowPlan};
 
 use crate::api::{self, JobReading, JobStartStopStatus, TaskStatus};
 
+use super::conditions::{self, bounded, whole_seconds};
 use super::window::Stored;
 
+/// A window's record: what this process planned, else what is stored.
+pub(super) fn record(stored: &Stored) -> Option<Record> {
+    stored.planned.as_ref().map(|planned| planned.record.clone()).or_else(|| stored_record(&stored.status))
+}
+
 /// What the stored status tells of a window; `None` when no operator has written one yet.
-pub(super) fn record(status: &JobStartStopStatus) -> Option<Record> {
+pub(super) fn stored_record(status: &JobStartStopStatus) -> Option<Record> {
     let activation = task(&status.activation)?;
     let deactivation = task(&status.deactivation)?;
     let ready = shown(status, "Ready");
@@ -70,7 +76,7 @@ pub(super) fn render(stored: &Stored, planned: &WindowPlan, memory: &Memory, now
         conditions: planned
             .conditions
             .iter()
-            .map(|next| condition(&stored.status.conditions, next, generation, &whole_seconds(now)))
+            .map(|next| conditions::stored(&stored.status.conditions, next, generation, &whole_seconds(now)))
             .collect(),
     }
 }
@@ -113,35 +119,4 @@ fn job(stored: &Stored, record: &Record, phase: Phase, memory: &Memory) -> JobRe
     let same = state == before.state && sep_state == before.sep_state && reading == before.reading;
     let since = if same { before.since.clone() } else { api::time::utc(seen.at) };
     JobReading { state, sep_state, reading, since, verified_at }
-}
-
-/// A planned condition as it is stored. Its transition time moves only with its status.
-pub(super) fn condition(
-    before: &[Condition],
-    next: &plan::conditions::Condition,
-    generation: i64,
-    now: &Time,
-) -> Condition {
-    let status = next.status.as_str();
-    let last = before.iter().find(|old| old.type_ == next.kind && old.status == status);
-    Condition {
-        type_: next.kind.to_owned(),
-        status: status.to_owned(),
-        reason: next.reason.as_str().to_owned(),
-        message: bounded(&next.message),
-        last_transition_time: last.map_or(now, |old| &old.last_transition_time).clone(),
-        observed_generation: Some(generation),
-    }
-}
-
-/// `Time` is stored in whole seconds; a fraction kept here would make the stored status differ for ever.
-pub(super) fn whole_seconds(at: Timestamp) -> Time {
-    Time(Timestamp::from_second(at.as_second()).unwrap_or(at))
-}
-
-/// At most a kilobyte, cut on a character: vendor texts are not ours to trust.
-pub(super) fn bounded(text: &str) -> String {
-    const MOST: usize = 1000;
-    let end = text.char_indices().map(|(i, c)| i + c.len_utf8()).take_while(|end| *end <= MOST).last().unwrap_or(0);
-    if end == text.len() { text.to_owned() } else { format!("{}…", text.get(..end).unwrap_or_default()) }
 }

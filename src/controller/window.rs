@@ -2,16 +2,20 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use plan::{AccountName, DeletionPolicy, ObjectName, Record, Window, WindowId, WindowPlan};
+use plan::{AccountName, DeletionPolicy, ObjectName, Window, WindowId, WindowPlan};
 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
 use crate::live::JobId;
 
-use super::accounts::Defaults;
-use super::status;
-
 /// The finalizer under which a window keeps its object until its duty is over.
 pub const FINALIZER: &str = "scheduler.bcovlive.io/stop";
+
+/// What applies where an object says nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Defaults {
+    pub(super) deletion_policy: DeletionPolicy,
+    pub(super) activation_lead: SignedDuration,
+}
 
 /// What the spec says, in types.
 #[derive(Clone, Debug)]
@@ -126,11 +130,6 @@ impl Stored {
             deleting: self.deleting,
             finalizer: self.finalizers.iter().any(|finalizer| finalizer == FINALIZER),
         }
-    }
-
-    /// Its record: what this process planned, else what is stored.
-    pub(super) fn record(&self) -> Option<Record> {
-        self.planned.as_ref().map(|planned| planned.record.clone()).or_else(|| status::record(&self.status))
     }
 
     /// Takes over a newer version of the object. What was planned stays: a settled state never goes backwards.

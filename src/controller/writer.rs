@@ -17,8 +17,8 @@ use tokio::time::timeout;
 
 use crate::api::{GROUP, JobStartStop, LiveAccount, VERSION};
 
-use super::events;
 use super::index::WindowWrite;
+use super::notice::{self, Notice};
 use super::shared::Shared;
 use super::window::Stored;
 
@@ -120,9 +120,9 @@ fn stored(shared: &Shared, id: &WindowId, object: JobStartStop, write: &WindowWr
 }
 
 /// What the stored change is worth telling, compared with the status that was stored before it.
-fn announce(shared: &Shared, id: &WindowId, record: &Record) -> Vec<events::Notice> {
+fn announce(shared: &Shared, id: &WindowId, record: &Record) -> Vec<Notice> {
     let index = shared.index();
-    index.window(id).map(|before| events::of_change(before, record)).unwrap_or_default()
+    index.window(id).map(|before| notice::of_change(before, record)).unwrap_or_default()
 }
 
 fn take_up(shared: &Shared, object: JobStartStop) {

@@ -1,0 +1,107 @@
+//! The index: all windows by job, all accounts, and what this process knows of them.
+//!
+//! Watches, answers and deadlines are turned into plain calls on this struct; what comes back is what to do. Nothing
+//! here waits, and nothing here reads a clock.
+
+mod admit;
+mod answers;
+mod decide;
+mod stored;
+mod watched;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Phase, Timings, WindowId};
+
+use super::accounts::{Account, Dialling, Queue};
+use super::window::{Defaults, Stored};
+
+pub(super) use admit::{Admitted, LiveRequest, Order};
+pub(super) use stored::WindowWrite;
+
+/// A job: its windows, and what is known of it.
+#[derive(Default)]
+struct Job {
+    windows: BTreeSet<WindowId>,
+    memory: Memory,
+    /// The accounts in whose queues it may stand, or hold a slot.
+    queued: BTreeSet<AccountName>,
+}
+
+/// See the module.
+pub(in crate::controller) struct Index {
+    timings: Timings,
+    dialling: Dialling,
+    deletion_policy: DeletionPolicy,
+    /// Every first list is complete. Before, nothing is decided: a window not yet seen may want the channel on.
+    ready: bool,
+    windows: BTreeMap<WindowId, Stored>,
+    ids: BTreeMap<ObjectName, WindowId>,
+    job_of: BTreeMap<WindowId, JobKey>,
+    jobs: BTreeMap<JobKey, Job>,
+    accounts: BTreeMap<AccountName, Account>,
+    users: BTreeMap<AccountName, BTreeSet<WindowId>>,
+    queues: BTreeMap<AccountName, Queue>,
+    secrets: BTreeMap<ObjectName, Option<Secret>>,
+    /// Accounts of which something was learnt that their status may not show yet.
+    stale_accounts: BTreeSet<AccountName>,
+}
+
+impl Index {
+    pub(in crate::controller) fn new(timings: Timings, dialling: Dialling, deletion_policy: DeletionPolicy) -> Self {
+        Self {
+            timings,
+            dialling,
+            deletion_policy,
+            ready: false,
+            windows: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            job_of: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            users: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            stale_accounts: BTreeSet::new(),
+        }
+    }
+
+    /// All first lists are complete; every job is to be decided.
+    pub(in crate::controller) fn set_ready(&mut self) -> BTreeSet<JobKey> {
+        self.ready = true;
+        self.jobs.keys().cloned().collect()
+    }
+
+    /// The flag's word on deletion.
+    pub(in crate::controller) fn deletion_policy(&self) -> DeletionPolicy {
+        self.deletion_policy
+    }
+
+    pub(in crate::controller) fn window(&self, id: &WindowId) -> Option<&Stored> {
+        self.windows.get(id)
+    }
+
+    /// The accounts of which something was learnt since the last time this was asked.
+    pub(in crate::controller) fn take_stale_accounts(&mut self) -> BTreeSet<AccountName> {
+        std::mem::take(&mut self.stale_accounts)
+    }
+
+    /// Every window's phase, and since when its stop is overdue.
+    pub(in crate::controller) fn planned(&self) -> impl Iterator<Item = (Phase, Option<Timestamp>)> {
+        self.windows
+            .values()
+            .filter_map(|stored| stored.planned.as_ref())
+            .map(|planned| (planned.phase, planned.overdue_since))
+    }
+
+    pub(super) fn jobs_of(&self, account: &AccountName) -> BTreeSet<JobKey> {
+        self.users.get(account).into_iter().flatten().filter_map(|id| self.job_of.get(id)).cloned().collect()
+    }
+
+    pub(super) fn defaults(&self, account: &AccountName) -> Defaults {
+        let unknown = Defaults { deletion_policy: self.deletion_policy, ..Defaults::default() };
+        self.accounts.get(account).map_or(unknown, |account| account.defaults)
+    }
+}

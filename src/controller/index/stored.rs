@@ -1,0 +1,110 @@
+//! What is to be stored, and what came of it.
+
+use jiff::Timestamp;
+use plan::{AccountName, FinalizerWish, ObjectName, Phase, Record, WindowId};
+
+use crate::api::{JobStartStopStatus, LiveAccount, LiveAccountStatus, WindowCounts};
+use crate::controller::status;
+use crate::controller::window::FINALIZER;
+
+use super::Index;
+
+/// The next write that a window's object needs.
+#[derive(Debug)]
+pub(in crate::controller) enum WindowWrite {
+    /// The whole list of finalizers, from the version of the object that it was computed on.
+    Finalizers { name: ObjectName, resource_version: String, finalizers: Vec<String> },
+    /// The whole status, the same way.
+    Status { name: ObjectName, resource_version: String, status: Box<JobStartStopStatus>, record: Box<Record> },
+}
+
+impl Index {
+    /// The next write that the window's object needs, if any. Finalizer first, status second, and a finalizer goes
+    /// only after the status that ends the duty is stored.
+    pub(in crate::controller) fn write(&self, id: &WindowId, now: Timestamp) -> Option<WindowWrite> {
+        let stored = self.windows.get(id)?;
+        let planned = stored.planned.as_ref().filter(|_| stored.planned_generation == stored.generation)?;
+        let memory = &self.jobs.get(self.job_of.get(id)?)?.memory;
+        let finalizers = |finalizers| WindowWrite::Finalizers {
+            name: stored.name.clone(),
+            resource_version: stored.resource_version.clone(),
+            finalizers,
+        };
+        if planned.finalizer == FinalizerWish::Add && !stored.deleting && !stored.window().finalizer {
+            let more = stored.finalizers.iter().cloned().chain([FINALIZER.to_owned()]).collect();
+            return Some(finalizers(more));
+        }
+        let status = status::render(stored, planned, memory, now);
+        if status != stored.status {
+            return Some(WindowWrite::Status {
+                name: stored.name.clone(),
+                resource_version: stored.resource_version.clone(),
+                status: Box::new(status),
+                record: Box::new(planned.record.clone()),
+            });
+        }
+        if planned.finalizer == FinalizerWish::Remove && stored.window().finalizer {
+            let fewer = stored.finalizers.iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
+            return Some(finalizers(fewer));
+        }
+        None
+    }
+
+    /// A write failed: how often in a row.
+    pub(in crate::controller) fn write_failed(&mut self, id: &WindowId) -> u32 {
+        self.windows.get_mut(id).map_or(0, |stored| {
+            stored.write_failures += 1;
+            stored.write_failures
+        })
+    }
+
+    pub(in crate::controller) fn write_succeeded(&mut self, id: &WindowId) {
+        if let Some(stored) = self.windows.get_mut(id) {
+            stored.write_failures = 0;
+        }
+    }
+
+    /// The status that an account should bear, with the version that it was computed on. A newer `lastContact` alone
+    /// is not worth a write.
+    pub(in crate::controller) fn account_write(
+        &self,
+        name: &AccountName,
+        now: Timestamp,
+    ) -> Option<(String, LiveAccountStatus)> {
+        let account = self.accounts.get(name)?;
+        let next = account.render(self.counts(name), now);
+        let same = LiveAccountStatus { last_contact: account.status.last_contact.clone(), ..next.clone() };
+        (same != account.status).then(|| (account.resource_version.clone(), next))
+    }
+
+    /// The apiserver stored the account's status.
+    pub(in crate::controller) fn account_written(&mut self, name: &AccountName, object: &LiveAccount) {
+        if let Some(account) = self.accounts.get_mut(name) {
+            account.write_failures = 0;
+            account.resource_version = object.metadata.resource_version.clone().unwrap_or_default();
+            account.status = object.status.clone().unwrap_or_default();
+        }
+    }
+
+    pub(in crate::controller) fn account_write_failed(&mut self, name: &AccountName) -> u32 {
+        self.accounts.get_mut(name).map_or(0, |account| {
+            account.write_failures += 1;
+            account.write_failures
+        })
+    }
+
+    fn counts(&self, account: &AccountName) -> WindowCounts {
+        let mut counts = WindowCounts::default();
+        let phases = self.users.get(account).into_iter().flatten().filter_map(|id| self.windows.get(id));
+        for stored in phases {
+            counts.total += 1;
+            match stored.planned.as_ref().map(|planned| planned.phase) {
+                Some(Phase::Active) => counts.active += 1,
+                Some(Phase::Pending) | None => counts.pending += 1,
+                Some(Phase::Failed | Phase::Missed) => counts.failed += 1,
+                Some(Phase::Finished | Phase::Cancelled) => {}
+            }
+        }
+        counts
+    }
+}

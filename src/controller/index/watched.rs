@@ -1,0 +1,185 @@
+//! What watches bring.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use plan::{AccountName, JobKey, ObjectName, WindowId};
+
+use crate::controller::accounts::{Account, Queue};
+use crate::controller::window::Stored;
+
+use super::Index;
+
+impl Index {
+    /// A window as it is stored now. An older version than the one known is dropped: the cache may lag behind what
+    /// this process wrote itself.
+    pub(in crate::controller) fn apply_window(&mut self, mut newer: Stored) -> BTreeSet<JobKey> {
+        let mut touched = BTreeSet::new();
+        if let Some(known) = self.ids.get(&newer.name).filter(|id| **id != newer.id).cloned() {
+            // Deleted and made again under the same name, and the deletion was not seen.
+            touched.extend(self.remove_window(&known));
+        }
+        newer.resolve(&self.defaults(&newer.spec.account));
+        let id = newer.id.clone();
+        match self.windows.get_mut(&id) {
+            Some(known) if newer.older_than(known) => return touched,
+            Some(known) => known.renew(newer),
+            None => {
+                self.ids.insert(newer.name.clone(), id.clone());
+                self.users.entry(newer.spec.account.clone()).or_default().insert(id.clone());
+                self.windows.insert(id.clone(), newer);
+            }
+        }
+        touched.extend(self.place(&id));
+        touched
+    }
+
+    /// Puts the window on the timeline that it belongs to now.
+    fn place(&mut self, id: &WindowId) -> BTreeSet<JobKey> {
+        let Some(stored) = self.windows.get(id) else { return BTreeSet::new() };
+        let account = &stored.spec.account;
+        let endpoint = match self.accounts.get(account).map(|account| &account.endpoint) {
+            Some(Ok(endpoint)) => endpoint.to_string(),
+            // Deleted while it was in use: the windows stay where they are.
+            None if self.job_of.contains_key(id) => return self.job_of.get(id).cloned().into_iter().collect(),
+            // Nobody knows yet where its job is: a timeline of its own, on which only time passes.
+            _ => format!("unknown endpoint of {account}"),
+        };
+        let key = JobKey { endpoint, job: stored.spec.job.to_string() };
+        let mut touched = BTreeSet::from([key.clone()]);
+        if let Some(before) = self.job_of.insert(id.clone(), key.clone()).filter(|before| *before != key) {
+            self.leave(&before, id);
+            touched.insert(before);
+        }
+        self.jobs.entry(key).or_default().windows.insert(id.clone());
+        touched
+    }
+
+    pub(in crate::controller) fn leave(&mut self, key: &JobKey, id: &WindowId) {
+        if let Some(job) = self.jobs.get_mut(key) {
+            job.windows.remove(id);
+        }
+    }
+
+    /// The object is gone.
+    pub(in crate::controller) fn remove_window(&mut self, id: &WindowId) -> BTreeSet<JobKey> {
+        let Some(stored) = self.windows.remove(id) else { return BTreeSet::new() };
+        self.ids.remove(&stored.name);
+        if let Some(users) = self.users.get_mut(&stored.spec.account) {
+            users.remove(id);
+        }
+        let Some(key) = self.job_of.remove(id) else { return BTreeSet::new() };
+        self.leave(&key, id);
+        BTreeSet::from([key])
+    }
+
+    /// A list is complete: what it did not show is gone. `namespace`: the scope of the list, `None` for all.
+    pub(in crate::controller) fn retain_windows(
+        &mut self,
+        namespace: Option<&str>,
+        seen: &BTreeSet<WindowId>,
+    ) -> BTreeSet<JobKey> {
+        let gone: Vec<WindowId> = self
+            .windows
+            .values()
+            .filter(|stored| namespace.is_none_or(|namespace| stored.name.namespace == namespace))
+            .filter(|stored| !seen.contains(&stored.id))
+            .map(|stored| stored.id.clone())
+            .collect();
+        gone.iter().flat_map(|id| self.remove_window(id)).collect()
+    }
+
+    pub(in crate::controller) fn apply_account(
+        &mut self,
+        name: &AccountName,
+        newer: Account,
+        now: Timestamp,
+    ) -> BTreeSet<JobKey> {
+        let limits = newer.limits();
+        let queue = self.queues.entry(name.clone()).or_insert_with(|| Queue::new(limits, now));
+        queue.load.limits = limits;
+        match self.accounts.get_mut(name) {
+            Some(known) => known.renew(newer),
+            None => {
+                self.accounts.insert(name.clone(), newer);
+            }
+        }
+        self.stale_accounts.insert(name.clone());
+        self.read_key(name);
+        let defaults = self.defaults(name);
+        let users = self.users.get(name).cloned().unwrap_or_default();
+        for id in &users {
+            if let Some(stored) = self.windows.get_mut(id) {
+                stored.resolve(&defaults);
+            }
+        }
+        users.iter().flat_map(|id| self.place(id)).collect()
+    }
+
+    pub(in crate::controller) fn remove_account(&mut self, name: &AccountName) -> BTreeSet<JobKey> {
+        self.accounts.remove(name);
+        self.queues.remove(name);
+        self.jobs_of(name)
+    }
+
+    pub(in crate::controller) fn retain_accounts(
+        &mut self,
+        namespace: Option<&str>,
+        seen: &BTreeSet<AccountName>,
+    ) -> BTreeSet<JobKey> {
+        let gone: Vec<AccountName> = self
+            .accounts
+            .keys()
+            .filter(|name| namespace.is_none_or(|namespace| name.namespace == namespace))
+            .filter(|name| !seen.contains(name))
+            .cloned()
+            .collect();
+        gone.iter().flat_map(|name| self.remove_account(name)).collect()
+    }
+
+    /// The Secret as it is now; `None` when it does not exist.
+    pub(in crate::controller) fn apply_secret(
+        &mut self,
+        name: &ObjectName,
+        secret: Option<Secret>,
+    ) -> BTreeSet<JobKey> {
+        self.secrets.insert(name.clone(), secret);
+        let users: Vec<AccountName> =
+            self.accounts.iter().filter(|(_, account)| &account.secret == name).map(|(name, _)| name.clone()).collect();
+        users.iter().flat_map(|account| self.read_key(account)).collect()
+    }
+
+    /// A Secret that no account names any more is forgotten.
+    pub(in crate::controller) fn forget_secret(&mut self, name: &ObjectName) {
+        self.secrets.remove(name);
+    }
+
+    /// Every Secret that an account names has been read, or is known not to exist.
+    pub(in crate::controller) fn secrets_read(&self) -> bool {
+        self.secrets_named().iter().all(|name| self.secrets.contains_key(name))
+    }
+
+    /// The Secrets that accounts name.
+    pub(in crate::controller) fn secrets_named(&self) -> BTreeSet<ObjectName> {
+        self.accounts.values().map(|account| account.secret.clone()).collect()
+    }
+
+    /// Takes the key from the Secret, if that has been read. A changed key makes old failures meaningless.
+    fn read_key(&mut self, name: &AccountName) -> BTreeSet<JobKey> {
+        let Some(account) = self.accounts.get_mut(name) else { return BTreeSet::new() };
+        let known = self.secrets.get(&account.secret);
+        let unusable = account.endpoint.is_err();
+        if (known.is_none() && !unusable) || !account.take_secret(known.and_then(Option::as_ref), &self.dialling) {
+            return BTreeSet::new();
+        }
+        self.stale_accounts.insert(name.clone());
+        let touched = self.jobs_of(name);
+        for key in &touched {
+            if let Some(job) = self.jobs.get_mut(key) {
+                job.memory.forget_failures(name);
+            }
+        }
+        touched
+    }
+}

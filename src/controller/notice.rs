@@ -1,0 +1,32 @@
+//! What a stored change is worth telling.
+
+use plan::announce::{Announcement, changes};
+use plan::{ObjectName, Record};
+
+use super::status;
+use super::window::Stored;
+
+/// An event on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Notice {
+    pub(super) object: ObjectName,
+    pub(super) uid: String,
+    pub(super) resource_version: String,
+    pub(super) announcement: Announcement,
+}
+
+/// What storing `after` changes, compared with what is stored in `before`.
+pub(super) fn of_change(before: &Stored, after: &Record) -> Vec<Notice> {
+    let old = status::stored_record(&before.status);
+    let conflicted = before.status.conditions.iter().any(|condition| condition.type_ == "Conflict");
+    let conflict = before.planned.as_ref().and_then(|planned| planned.conflict.as_deref());
+    changes(&before.window(), old.as_ref().map(|record| (record, conflicted)), after, conflict)
+        .into_iter()
+        .map(|announcement| Notice {
+            object: before.name.clone(),
+            uid: before.id.to_string(),
+            resource_version: before.resource_version.clone(),
+            announcement,
+        })
+        .collect()
+}
