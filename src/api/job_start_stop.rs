@@ -361,7 +361,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api::conditions::{self, Because, ConditionStatus, ConditionType};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     fn window() -> Value {
         json!({
@@ -417,7 +417,7 @@ mod tests {
             lateness_millis: Some(0),
             attempts: 1,
         };
-        let mut status = JobStartStopStatus {
+        let status = JobStartStopStatus {
             observed_generation: Some(3),
             phase: "Active".to_owned(),
             workflow_id: "d44cf29f4f184757ac0995beb8a0097e".to_owned(),
@@ -426,10 +426,15 @@ mod tests {
             deactivation: TaskStatus { attempts: 0, lateness_millis: None, ..task },
             job: JobReading { state: "processing".to_owned(), reading: "On".to_owned(), ..JobReading::default() },
             finished_at: String::new(),
-            conditions: vec![],
+            conditions: vec![Condition {
+                type_: "OnAir".to_owned(),
+                status: "True".to_owned(),
+                reason: "OnAir".to_owned(),
+                message: String::new(),
+                observed_generation: Some(3),
+                last_transition_time: Time(Timestamp::UNIX_EPOCH),
+            }],
         };
-        let because = Because { reason: "OnAir", message: "", generation: Some(3), now: Timestamp::MAX };
-        conditions::set(&mut status.conditions, ConditionType::OnAir, ConditionStatus::True, because);
         let text = serde_json::to_string(&status).unwrap();
         assert_eq!(serde_json::from_str::<JobStartStopStatus>(&text).unwrap(), status);
         for name in ["workflowID", "timeUTC", "callAt", "calledAt", "confirmedAt", "latenessMillis"] {
