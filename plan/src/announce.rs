@@ -61,17 +61,28 @@ pub fn changes(
     all
 }
 
+/// How many calls of a task may make events of their own.
+const RETRIES_TOLD: u32 = 3;
+
 fn task_change(action: &'static str, before: Option<&Task>, after: &Task) -> Option<Announcement> {
     let reason = after.reason?;
-    // Waiting a moment for a slot, a reading or a turning channel is shown in status and is no event.
+    // Waiting a moment for a reading or a turning channel is shown in status and is no event.
     let passing = matches!(
         reason,
-        Reason::WaitingForReading | Reason::WaitingForStop | Reason::WaitingForStart | Reason::Suspended
+        Reason::WaitingForReading
+            | Reason::WaitingForStop
+            | Reason::WaitingForStart
+            | Reason::Suspended
+            | Reason::Turning
     );
     if passing && after.state == TaskState::Pending {
         return None;
     }
     if before.is_some_and(|task| task.state == after.state && task.reason == after.reason) {
+        return None;
+    }
+    // Each retry may end in another way; after the first few their trail is in status alone.
+    if before.is_some() && after.state == TaskState::Pending && after.attempts > RETRIES_TOLD {
         return None;
     }
     // A cancelled stop beside a failed or cancelled start says nothing new.
@@ -97,4 +108,126 @@ fn task_change(action: &'static str, before: Option<&Task>, after: &Task) -> Opt
     );
     let note = if after.message.is_empty() { reason.meaning().to_owned() } else { after.message.clone() };
     Some(Announcement { warning: !calm, reason, action, note })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixtures;
+    use crate::record::Trouble;
+
+    fn seen() -> Record {
+        let mut record = Record::new(&fixtures::window("w"));
+        record.verified_at = Some(fixtures::at(0));
+        record
+    }
+
+    fn told(before: Option<&Record>, after: &Record) -> Vec<(&'static str, bool)> {
+        changes(&fixtures::window("w"), before.map(|record| (record, false)), after, None)
+            .into_iter()
+            .map(|event| (event.reason.as_str(), event.warning))
+            .collect()
+    }
+
+    #[test]
+    fn one_event_for_a_change_and_none_for_a_repeat() {
+        let mut starting = seen();
+        starting.activation.say(Reason::Starting, "Called.");
+        assert_eq!(told(Some(&seen()), &starting), [("Starting", false)]);
+        assert_eq!(told(Some(&starting), &starting), []);
+        let mut reworded = starting.clone();
+        reworded.activation.message = "Called, in other words.".into();
+        reworded.activation.lateness = Some(jiff::SignedDuration::from_millis(3));
+        assert_eq!(told(Some(&starting), &reworded), [], "only state and reason count");
+    }
+
+    #[test]
+    fn a_window_seen_and_read_is_scheduled_once() {
+        let unread = Record::new(&fixtures::window("w"));
+        assert_eq!(told(None, &unread), []);
+        assert_eq!(told(Some(&unread), &seen()), [("Scheduled", false)]);
+        assert_eq!(told(Some(&seen()), &seen()), []);
+    }
+
+    #[test]
+    fn trouble_is_told_once_and_again_only_when_it_changes() {
+        let mut refused = seen();
+        refused.trouble = Some(Trouble { reason: Reason::KeyRefused, message: "401".into() });
+        assert_eq!(told(Some(&seen()), &refused), [("KeyRefused", true)]);
+        assert_eq!(told(Some(&refused), &refused), []);
+        let mut gone = refused.clone();
+        gone.trouble = Some(Trouble { reason: Reason::SecretNotFound, message: "no Secret".into() });
+        assert_eq!(told(Some(&refused), &gone), [("SecretNotFound", true)]);
+        assert_eq!(told(Some(&gone), &seen()), [("Scheduled", false)], "healed");
+    }
+
+    #[test]
+    fn waiting_for_a_moment_is_no_event() {
+        for reason in [Reason::WaitingForReading, Reason::WaitingForStop, Reason::WaitingForStart, Reason::Turning] {
+            let mut waiting = seen();
+            waiting.activation.say(reason, "A moment.");
+            waiting.deactivation.say(reason, "A moment.");
+            assert_eq!(told(Some(&seen()), &waiting), [], "{reason}");
+        }
+    }
+
+    #[test]
+    fn twenty_retries_in_turns_make_a_handful_of_events() {
+        let mut events = 0;
+        let mut before = seen();
+        for attempt in 1..=20 {
+            let mut after = before.clone();
+            after.activation.attempts = attempt;
+            let reason = if attempt % 2 == 0 { Reason::AnswerLost } else { Reason::StartRefused };
+            after.activation.say(reason, "again");
+            events += told(Some(&before), &after).len();
+            before = after;
+        }
+        assert_eq!(events, 3);
+        let mut after = before.clone();
+        after.activation.settle(TaskState::Finished, Reason::Started, "On air.");
+        after.on_air = crate::record::OnAir::True;
+        assert_eq!(told(Some(&before), &after), [("Started", false)], "a change of state is always told");
+    }
+
+    #[test]
+    fn the_stop_of_a_failed_start_and_of_a_cancelled_window_says_nothing_of_its_own() {
+        for (state, reason) in [
+            (TaskState::Failed, Reason::WindowPast),
+            (TaskState::Cancelled, Reason::Cancelled),
+            (TaskState::Cancelled, Reason::Deleted),
+        ] {
+            let mut after = seen();
+            after.activation.settle(state, reason, "");
+            after.deactivation.settle(TaskState::Cancelled, reason, "");
+            assert_eq!(told(Some(&seen()), &after), [(reason.as_str(), false)]);
+        }
+    }
+
+    #[test]
+    fn an_overlap_is_told_when_it_begins() {
+        let window = fixtures::window("w");
+        let of = |was: bool, is: Option<&str>| changes(&window, Some((&seen(), was)), &seen(), is).len();
+        assert_eq!((of(false, Some("live/v")), of(true, Some("live/v")), of(true, None)), (1, 0, 0));
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_a_warning() {
+        let rows = [
+            (Reason::StopRefused, true),
+            (Reason::StopNotConfirmed, true),
+            (Reason::StopCancelled, true),
+            (Reason::Stopped, false),
+            (Reason::KeptOnAir, false),
+            (Reason::AlreadyOff, false),
+        ];
+        for (reason, warning) in rows {
+            let mut after = seen();
+            after.deactivation.settle(TaskState::Finished, reason, "");
+            let told = changes(&fixtures::window("w"), Some((&seen(), false)), &after, None);
+            let stop = told.iter().find(|event| event.action == "Deactivate").unwrap();
+            assert_eq!((stop.reason, stop.warning), (reason, warning));
+            assert!(!stop.note.is_empty());
+        }
+    }
 }

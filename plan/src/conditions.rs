@@ -121,7 +121,11 @@ fn under_way(window: &Window, record: &Record) -> Health {
         (TaskState::Pending, Some(Reason::Suspended)) => {
             Health::Ready(Reason::Suspended, "Suspended: no start is made while spec.suspend is true.".into())
         }
-        (TaskState::Pending, Some(reason)) => Health::Reconciling(reason, activation.message.clone()),
+        // It is called again; only when its time is over is it a miss.
+        (TaskState::Pending, Some(reason @ Reason::StartNotConfirmed)) => {
+            Health::Reconciling(reason, activation.message.clone())
+        }
+        (TaskState::Pending, Some(reason)) => Health::of_trouble(reason, activation.message.clone()),
         (TaskState::Pending, None) if record.verified_at.is_none() => {
             Health::Reconciling(Reason::Checking, "Checking key and job.".into())
         }
@@ -141,7 +145,7 @@ fn said(message: &str, otherwise: &str) -> String {
     if message.is_empty() { otherwise.to_owned() } else { message.to_owned() }
 }
 
-/// The OnAir condition; `None` once another window speaks for the channel.
+/// The `OnAir` condition; `None` once another window speaks for the channel.
 pub fn on_air(record: &Record) -> Option<Condition> {
     let stopped_early = record.activation.state == TaskState::Finished && record.deactivation.is_pending();
     let left_on = record.activation.reason == Some(Reason::WindowPast);
@@ -191,4 +195,198 @@ pub fn of(window: &Window, record: &Record, conflict: Option<&str>) -> Vec<Condi
         });
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixtures;
+    use crate::record::{Task, Trouble};
+
+    type Made = (TaskState, Option<Reason>);
+
+    fn set(task: &mut Task, (state, reason): Made) {
+        (task.state, task.reason) = (state, reason);
+        task.message = reason.map_or(String::new(), |reason| reason.meaning().into());
+    }
+
+    /// Its key and job were read.
+    fn record(activation: Made, deactivation: Made) -> Record {
+        let mut record = Record::new(&fixtures::window("w"));
+        record.verified_at = Some(fixtures::at(0));
+        set(&mut record.activation, activation);
+        set(&mut record.deactivation, deactivation);
+        record.on_air = if activation.0 == TaskState::Finished { OnAir::True } else { OnAir::False };
+        record
+    }
+
+    fn ready_of(record: &Record) -> (&'static str, Reason) {
+        match health(&fixtures::window("w"), record) {
+            Health::Ready(reason, _) => ("Ready", reason),
+            Health::Reconciling(reason, _) => ("Reconciling", reason),
+            Health::Stalled(reason, _) => ("Stalled", reason),
+        }
+    }
+
+    #[test]
+    fn the_ready_table() {
+        use Reason as R;
+        use TaskState::{Cancelled, Failed, Finished, Pending};
+        let rows: &[(Made, Made, &str, Reason)] = &[
+            // Waiting, on air, finished, cancelled, suspended, past when first seen: as it should be.
+            ((Pending, None), (Pending, None), "Ready", R::Scheduled),
+            ((Pending, Some(R::Suspended)), (Pending, None), "Ready", R::Suspended),
+            ((Finished, Some(R::Started)), (Pending, None), "Ready", R::OnAir),
+            ((Finished, Some(R::AlreadyOnAir)), (Pending, None), "Ready", R::OnAir),
+            ((Finished, Some(R::StartAlreadyMade)), (Pending, None), "Ready", R::OnAir),
+            ((Finished, Some(R::Started)), (Finished, Some(R::Stopped)), "Ready", R::Finished),
+            ((Finished, Some(R::Started)), (Finished, Some(R::KeptOnAir)), "Ready", R::Finished),
+            ((Finished, Some(R::Started)), (Finished, Some(R::JobEnded)), "Ready", R::Finished),
+            ((Finished, Some(R::Started)), (Cancelled, Some(R::StopCancelled)), "Ready", R::StopCancelled),
+            ((Finished, Some(R::Started)), (Cancelled, Some(R::Cancelled)), "Ready", R::Cancelled),
+            ((Cancelled, Some(R::Cancelled)), (Cancelled, Some(R::Cancelled)), "Ready", R::Cancelled),
+            ((Failed, Some(R::WindowPast)), (Cancelled, Some(R::WindowPast)), "Ready", R::WindowPast),
+            ((Failed, Some(R::Suspended)), (Cancelled, Some(R::Suspended)), "Ready", R::Suspended),
+            // Under way, or in the way of something that may pass.
+            ((Pending, Some(R::Starting)), (Pending, None), "Reconciling", R::Starting),
+            ((Pending, Some(R::WaitingForCapacity)), (Pending, None), "Reconciling", R::WaitingForCapacity),
+            ((Pending, Some(R::WaitingForStop)), (Pending, None), "Reconciling", R::WaitingForStop),
+            ((Pending, Some(R::StartRefused)), (Pending, None), "Reconciling", R::StartRefused),
+            ((Pending, Some(R::StartNotConfirmed)), (Pending, None), "Reconciling", R::StartNotConfirmed),
+            ((Finished, Some(R::Started)), (Pending, Some(R::Stopping)), "Reconciling", R::Stopping),
+            ((Finished, Some(R::Started)), (Pending, Some(R::StopRefused)), "Reconciling", R::StopRefused),
+            ((Finished, Some(R::Started)), (Pending, Some(R::StopNotConfirmed)), "Reconciling", R::StopNotConfirmed),
+            // A person has to act.
+            ((Pending, Some(R::KeyRefused)), (Pending, None), "Stalled", R::KeyRefused),
+            ((Finished, Some(R::Started)), (Pending, Some(R::KeyRefused)), "Stalled", R::KeyRefused),
+            ((Failed, Some(R::StartMissed)), (Pending, None), "Stalled", R::StartMissed),
+            ((Failed, Some(R::StartDeadlineExceeded)), (Pending, None), "Stalled", R::StartDeadlineExceeded),
+            ((Failed, Some(R::NotStatic)), (Cancelled, Some(R::StartFailed)), "Stalled", R::NotStatic),
+            ((Failed, Some(R::JobNotFound)), (Pending, None), "Stalled", R::JobNotFound),
+            ((Failed, Some(R::CallRefused)), (Finished, Some(R::StoppedAfterFailedStart)), "Stalled", R::CallRefused),
+        ];
+        for (activation, deactivation, kind, reason) in rows {
+            let found = ready_of(&record(*activation, *deactivation));
+            assert_eq!(found, (*kind, *reason), "{activation:?} / {deactivation:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_account_key_or_job_shows_until_the_window_is_settled() {
+        let rows = [
+            (Reason::AccountNotFound, "Reconciling"),
+            (Reason::SecretNotFound, "Reconciling"),
+            (Reason::LiveAPIUnreachable, "Reconciling"),
+            (Reason::LiveAPIError, "Reconciling"),
+            (Reason::KeyRefused, "Stalled"),
+            (Reason::KeyMalformed, "Stalled"),
+            (Reason::SecretKeyMissing, "Stalled"),
+            (Reason::EndpointNotAllowed, "Stalled"),
+            (Reason::JobNotFound, "Stalled"),
+            (Reason::NotStatic, "Stalled"),
+            (Reason::JobEnded, "Stalled"),
+        ];
+        for (reason, kind) in rows {
+            for activation in [(TaskState::Pending, None), (TaskState::Finished, Some(Reason::Started))] {
+                let mut record = record(activation, (TaskState::Pending, None));
+                record.trouble = Some(Trouble { reason, message: "text of the vendor".into() });
+                assert_eq!(ready_of(&record), (kind, reason));
+                assert_eq!(health(&fixtures::window("w"), &record).message(), "text of the vendor");
+            }
+        }
+    }
+
+    #[test]
+    fn unread_is_checking_and_off_on_air_is_stopped_externally() {
+        let mut unread = record((TaskState::Pending, None), (TaskState::Pending, None));
+        unread.verified_at = None;
+        assert_eq!(ready_of(&unread), ("Reconciling", Reason::Checking));
+        let mut off = record((TaskState::Finished, Some(Reason::Started)), (TaskState::Pending, None));
+        off.on_air = OnAir::False;
+        assert_eq!(ready_of(&off), ("Ready", Reason::StoppedExternally));
+    }
+
+    #[test]
+    fn never_two_of_ready_reconciling_and_stalled() {
+        for activation in TaskState::ALL {
+            for deactivation in TaskState::ALL {
+                for first in Reason::ALL {
+                    for second in [None, Some(*first)] {
+                        let mut record = record((activation, Some(*first)), (deactivation, second));
+                        record.trouble = Some(Trouble { reason: *first, message: String::new() });
+                        let all = of(&fixtures::window("w"), &record, Some("live/other"));
+                        let holds = |kind: &str| all.iter().any(|c| c.kind == kind && c.status == Status::True);
+                        let sure = ["Ready", "Reconciling", "Stalled"].into_iter().filter(|kind| holds(kind)).count();
+                        assert_eq!(sure, 1, "{activation:?}/{deactivation:?} {first}: {all:?}");
+                        assert!(all.iter().any(|c| c.kind == "Ready"), "Ready is always there");
+                        for (i, one) in all.iter().enumerate() {
+                            assert!(all[i + 1..].iter().all(|other| other.kind != one.kind), "twice {}", one.kind);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_on_air_table() {
+        use TaskState::{Cancelled, Failed, Finished, Pending};
+        type Row = (Made, Made, OnAir, Option<(Status, Reason)>);
+        let rows: &[Row] = &[
+            ((Pending, None), (Pending, None), OnAir::False, Some((Status::False, Reason::NotStarted))),
+            (
+                (Pending, Some(Reason::Starting)),
+                (Pending, None),
+                OnAir::Unknown,
+                Some((Status::Unknown, Reason::Turning)),
+            ),
+            ((Finished, Some(Reason::Started)), (Pending, None), OnAir::True, Some((Status::True, Reason::OnAir))),
+            (
+                (Finished, Some(Reason::Started)),
+                (Pending, None),
+                OnAir::False,
+                Some((Status::False, Reason::StoppedExternally)),
+            ),
+            ((Finished, Some(Reason::Started)), (Finished, Some(Reason::KeptOnAir)), OnAir::NotOurs, None),
+            (
+                (Finished, Some(Reason::Started)),
+                (Cancelled, Some(Reason::StopCancelled)),
+                OnAir::True,
+                Some((Status::True, Reason::StopCancelled)),
+            ),
+            (
+                (Finished, Some(Reason::Started)),
+                (Finished, Some(Reason::Stopped)),
+                OnAir::False,
+                Some((Status::False, Reason::OffAir)),
+            ),
+            (
+                (Failed, Some(Reason::WindowPast)),
+                (Cancelled, Some(Reason::WindowPast)),
+                OnAir::True,
+                Some((Status::True, Reason::LeftOn)),
+            ),
+        ];
+        for (activation, deactivation, shown, expected) in rows {
+            let mut record = record(*activation, *deactivation);
+            record.on_air = *shown;
+            assert_eq!(on_air(&record).map(|c| (c.status, c.reason)), *expected, "{activation:?} {deactivation:?}");
+        }
+    }
+
+    #[test]
+    fn conflict_suspension_and_short_capacity_stand_beside_ready() {
+        let kinds = |window: &Window, record: &Record, conflict| -> Vec<_> {
+            of(window, record, conflict).into_iter().map(|c| c.kind).collect()
+        };
+        let mut window = fixtures::window("w");
+        let waiting = record((TaskState::Pending, None), (TaskState::Pending, None));
+        assert_eq!(kinds(&window, &waiting, None), ["Ready", "OnAir"]);
+        assert_eq!(kinds(&window, &waiting, Some("live/other")), ["Ready", "OnAir", "Conflict"]);
+        window.suspend = true;
+        assert_eq!(kinds(&window, &waiting, None), ["Ready", "OnAir", "Suspended"]);
+        window.suspend = false;
+        let short = record((TaskState::Pending, Some(Reason::WaitingForCapacity)), (TaskState::Pending, None));
+        assert_eq!(kinds(&window, &short, None), ["Ready", "Reconciling", "OnAir", "CapacityShort"]);
+    }
 }

@@ -226,9 +226,8 @@ impl Memory {
     /// Whether a call that was wanted a while ago, and had to wait, may still be made: never an `activate` on a reading
     /// that is no longer fresh, since it would discard a recording.
     pub fn still_fit(&self, verb: Verb, now: Timestamp, timings: &Timings) -> bool {
-        let fresh_off = |seen: &Seen| {
-            seen.reading == Reading::Off && now.duration_since(seen.at) <= timings.reading_fresh
-        };
+        let fresh_off =
+            |seen: &Seen| seen.reading == Reading::Off && now.duration_since(seen.at) <= timings.reading_fresh;
         verb == Verb::Deactivate || self.seen.as_ref().is_some_and(fresh_off)
     }
 

@@ -45,7 +45,12 @@ impl Phase {
             (Failed, _) if was_missed(record) => Self::Missed,
             (Failed, _) | (Finished, Failed) => Self::Failed,
             (Finished, Pending) => Self::Active,
-            (Finished, Finished) if record.deactivation.reason == Some(Reason::CancelledDuringStart) => Self::Cancelled,
+            (Finished, Finished)
+                if [record.activation.reason, record.deactivation.reason]
+                    .contains(&Some(Reason::CancelledDuringStart)) =>
+            {
+                Self::Cancelled
+            }
             (Finished, Finished) => Self::Finished,
         }
     }

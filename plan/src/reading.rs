@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn the_reading_table() {
-        let table: &[(Option<&str>, &[Option<&str>], Reading)] = &[
+        type Row<'a> = (Option<&'a str>, &'a [Option<&'a str>], Reading);
+        let table: &[Row] = &[
             (Some("standby"), &[Some("waiting"), Some("none"), None], Off),
             (Some("standby"), &[Some("pending_activation"), Some("activation_in_progress")], GoingOn),
             (Some("waiting"), &[Some("pending_activation"), Some("activation_in_progress")], GoingOn),

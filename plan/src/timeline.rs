@@ -115,7 +115,7 @@ mod tests {
             for second in 0..400usize {
                 let before = on[..second].iter().rposition(|on| *on);
                 let after = on[second..].iter().position(|on| *on).map(|ahead| second + ahead);
-                let in_short_gap = !on[second] && matches!((before, after), (Some(b), Some(a)) if ((a - b - 1) as i64) < turn);
+                let in_short_gap = !on[second] && matches!((before, after), (Some(b), Some(a)) if i64::try_from(a - b - 1).unwrap() < turn);
                 prop_assert_eq!(
                     timeline.covers(at(i64::try_from(second).unwrap())),
                     on[second] || in_short_gap,

@@ -29,6 +29,7 @@ impl DeletionPolicy {
 
 /// One window as its owner wants it now, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each mirrors one independent field of the object")]
 pub struct Window {
     /// The object's uid.
     pub id: WindowId,

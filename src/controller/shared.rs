@@ -162,53 +162,89 @@ impl Shared {
 /// Keys waiting their turn, each once. Bounded by the number of things there are.
 #[derive(Debug)]
 pub(super) struct Backlog<K> {
-    waiting: Mutex<(VecDeque<K>, BTreeSet<K>)>,
+    keys: Mutex<Keys<K>>,
     filled: Notify,
+}
+
+#[derive(Debug)]
+struct Keys<K> {
+    order: VecDeque<K>,
+    /// Those in `order`, and those put back while they are taken.
+    waiting: BTreeSet<K>,
+    taken: BTreeSet<K>,
 }
 
 impl<K> Default for Backlog<K> {
     fn default() -> Self {
-        Self { waiting: Mutex::new((VecDeque::new(), BTreeSet::new())), filled: Notify::new() }
+        let keys = Keys { order: VecDeque::new(), waiting: BTreeSet::new(), taken: BTreeSet::new() };
+        Self { keys: Mutex::new(keys), filled: Notify::new() }
     }
 }
 
 impl<K: Ord + Clone> Backlog<K> {
+    fn lock(&self) -> MutexGuard<'_, Keys<K>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn push(&self, key: K) {
         self.extend([key]);
     }
 
-    pub(super) fn extend(&self, keys: impl IntoIterator<Item = K>) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in keys {
-            if waiting.1.insert(key.clone()) {
-                waiting.0.push_back(key);
+    pub(super) fn extend(&self, more: impl IntoIterator<Item = K>) {
+        let mut keys = self.lock();
+        for key in more {
+            if keys.waiting.insert(key.clone()) && !keys.taken.contains(&key) {
+                keys.order.push_back(key);
                 self.filled.notify_one();
             }
         }
     }
 
-    fn take(&self) -> Option<K> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = waiting.0.pop_front()?;
-        waiting.1.remove(&key);
-        if !waiting.0.is_empty() {
+    fn take(&self, alone: bool) -> Option<K> {
+        let mut keys = self.lock();
+        let key = keys.order.pop_front()?;
+        keys.waiting.remove(&key);
+        if alone {
+            keys.taken.insert(key.clone());
+        }
+        if !keys.order.is_empty() {
             // Several workers wait on one bell, which rings once however often it is struck.
             self.filled.notify_one();
         }
         Some(key)
     }
 
+    /// Nothing is waiting, and nothing is taken.
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).0.is_empty()
+        let keys = self.lock();
+        keys.waiting.is_empty() && keys.taken.is_empty()
     }
 
     /// The one that waits longest.
     pub(super) async fn next(&self) -> K {
+        self.wait(false).await
+    }
+
+    /// The same, for this worker alone: put back meanwhile, it waits until it is [`done`](Self::done).
+    pub(super) async fn next_alone(&self) -> K {
+        self.wait(true).await
+    }
+
+    async fn wait(&self, alone: bool) -> K {
         loop {
-            if let Some(key) = self.take() {
+            if let Some(key) = self.take(alone) {
                 return key;
             }
             self.filled.notified().await;
+        }
+    }
+
+    /// A key that was taken alone may be taken again.
+    pub(super) fn done(&self, key: &K) {
+        let mut keys = self.lock();
+        if keys.taken.remove(key) && keys.waiting.contains(key) {
+            keys.order.push_back(key.clone());
+            self.filled.notify_one();
         }
     }
 }

@@ -73,11 +73,12 @@ async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Wri
 /// One writer of windows. Runs for ever.
 pub(super) async fn windows(shared: Arc<Shared>, client: Client) {
     loop {
-        let id = shared.windows.next().await;
+        let id = shared.windows.next_alone().await;
         while shared.deadline_due() {
             tokio::time::sleep(GIVE_WAY).await;
         }
         write_window(&shared, &client, &id).await;
+        shared.windows.done(&id);
     }
 }
 

@@ -1,7 +1,11 @@
 //! The testbed on the command line.
 
+mod bench;
+mod demo;
+
 use std::{
     io::{self, Write as _},
+    process::ExitCode,
     time::Instant,
 };
 
@@ -36,6 +40,12 @@ enum Command {
         #[arg(long)]
         controller_manager: bool,
     },
+    /// Shows the operator at work, in half a minute: five windows on four channels of a simulated Live API.
+    ///
+    /// Applies `examples/demo` with times from now on, and exits with 0 only if all went as it should.
+    Demo(demo::Args),
+    /// Measures how late calls are, with the programs of `TESTBED_BIN_DIR`.
+    Bench(bench::Args),
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -44,11 +54,14 @@ enum More {
     Helm,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
-        Command::Binaries { with } => list_binaries(&with),
-        Command::Up { controller_manager } => up(controller_manager),
+        Command::Binaries { with } => list_binaries(&with)?,
+        Command::Up { controller_manager } => up(controller_manager)?,
+        Command::Demo(args) => return demo::run(&args),
+        Command::Bench(args) => bench::run(&args)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn list_binaries(with: &[More]) -> anyhow::Result<()> {

@@ -7,4 +7,8 @@
     reason = "all of this file is test code; a panic is how a test fails"
 )]
 
+mod crowd;
+mod hours;
+mod single;
 mod store;
+mod world;

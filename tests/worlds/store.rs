@@ -182,17 +182,21 @@ struct Faults {
 }
 
 /// splitmix64.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    fn draw(&mut self) -> u64 {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.draw() % bound.max(1)
     }
 }
@@ -241,8 +245,8 @@ impl Store {
             log: VecDeque::new(),
             forgotten: BTreeMap::new(),
             compacted: 0,
-            identities: Random(seed),
-            chance: Random(!seed),
+            identities: Random::new(seed),
+            chance: Random::new(!seed),
             faults: Faults::default(),
             writes: Vec::new(),
         };

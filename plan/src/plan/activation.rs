@@ -15,14 +15,13 @@ const HISTORY_SLACK: SignedDuration = SignedDuration::from_secs(2);
 
 /// Decides the start of one window.
 pub(crate) fn step(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
-    if !draft.record.activation.is_pending() {
-        note_lost_edit(draft);
-        return;
+    if draft.record.activation.is_pending() {
+        match draft.record.activation.called_at {
+            Some(called_at) => called(draft, called_at, facts, alarm),
+            None => not_called(draft, facts, alarm),
+        }
     }
-    match draft.record.activation.called_at {
-        Some(called_at) => called(draft, called_at, facts, alarm),
-        None => not_called(draft, facts, alarm),
-    }
+    note_lost_edit(draft);
 }
 
 /// A call may have left: only a reading settles what became of it.
@@ -159,7 +158,7 @@ fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
         draft.record.activation.say(Reason::Suspended, Reason::Suspended.meaning());
         return;
     }
-    if facts.surely_not_found() {
+    if facts.surely_not_found(draft.entry, draft.due(Verb::Activate)) {
         fail(draft, Reason::JobNotFound, "The Live API does not know the job", facts);
         return;
     }
@@ -180,14 +179,13 @@ fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     };
     match seen.reading {
         _ if !facts.believes(seen) => wait_for_turn(draft, facts, alarm),
-        Reading::On => already_on(draft, seen),
         Reading::GoingOn
             if facts.last_verb() == Some(Verb::Activate) && facts.unchanged_for() < facts.timings.believe_answered =>
         {
             // Another window's start of ours is under way; it is settled by On, not by going on.
             wait_for_turn(draft, facts, alarm);
         }
-        Reading::GoingOn => already_on(draft, seen),
+        Reading::On | Reading::GoingOn => already_on(draft, seen),
         Reading::Ended => ended(draft),
         Reading::GoingOff => wait_for_turn(draft, facts, alarm),
         Reading::Unknown => {
@@ -210,8 +208,10 @@ fn already_on(draft: &mut Draft, seen: &Seen) {
     task.settle(TaskState::Finished, Reason::AlreadyOnAir, format!("The channel was already on at {}.", seen.at));
 }
 
+/// Says so only where nothing more telling is said already: between two looks a word would come and go.
 fn wait_to_read(draft: &mut Draft) {
-    if draft.record.activation.attempts == 0 {
+    let task = &draft.record.activation;
+    if task.attempts == 0 && matches!(task.reason, None | Some(Reason::Suspended)) {
         draft.record.activation.say(Reason::WaitingForReading, Reason::WaitingForReading.meaning());
     }
 }
@@ -230,7 +230,7 @@ fn wait_for_turn(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
 
 /// Off, fresh, believed, in time: the start may be made.
 fn wish(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
-    if draft.record.activation.called_at.is_some() {
+    if draft.record.activation.reason == Some(Reason::Starting) {
         draft.record.activation.say(
             Reason::StartNotConfirmed,
             "Called, but the channel was read off long enough after it to be believed; it is called again.",
@@ -245,7 +245,7 @@ fn wish(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     if !draft.entry.window.finalizer || facts.account_for(draft.entry).is_none() {
         return;
     }
-    if let Some(reason) = facts.memory.held_back {
+    if let Some(reason) = facts.memory.held_back.filter(|_| draft.record.activation.attempts == 0) {
         draft.record.activation.say(reason, reason.meaning());
     }
     // While the call waits for a slot, the reading has to stay fresh.

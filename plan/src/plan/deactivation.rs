@@ -14,10 +14,13 @@ use crate::window::DeletionPolicy;
 /// Decides the stop of one window.
 pub(crate) fn step(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
     draft.covered = others.covered;
-    if !draft.record.deactivation.is_pending() {
-        note_lost_edit(draft);
-        return;
+    if draft.record.deactivation.is_pending() {
+        decide(draft, others, facts, alarm);
     }
+    note_lost_edit(draft);
+}
+
+fn decide(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
     if draft.entry.window.deleting && draft.entry.window.deletion_policy == DeletionPolicy::Retain {
         return;
     }
@@ -50,7 +53,7 @@ fn started(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm)
         drop_stop(draft, others);
         return;
     }
-    if called_back || deleting {
+    if called_back || deleting || draft.record.deactivation.called_at.is_some() {
         draft.stop_now(facts.now);
     }
     let stop = draft.due(Verb::Deactivate);
@@ -91,19 +94,21 @@ fn on_air(draft: &mut Draft, stop: Timestamp, facts: &Facts, alarm: &mut Alarm) 
 
 /// The stop is due: what is asked here is the one question that matters, whether the channel is off.
 fn due(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
-    if others.covered && draft.record.deactivation.called_at.is_none() {
+    let stop = draft.due(Verb::Deactivate);
+    let seen = draft.record.deactivation.called_at.and_then(|at| facts.seen_after(at)).or_else(|| facts.fresh());
+    let believed = seen.filter(|seen| facts.believes(seen));
+    // Once a stop was called, only a reading On tells that it is not going to cut the others.
+    let still_on = draft.record.deactivation.called_at.is_none() || believed.is_some_and(|s| s.reading == Reading::On);
+    if others.covered && still_on {
         keep_on(draft, others, facts);
         return;
     }
-    let stop = draft.due(Verb::Deactivate);
-    let since = draft.record.deactivation.called_at.unwrap_or_else(|| sooner(stop, facts.timings.reading_fresh));
-    let seen = facts.seen_after(since).or_else(|| facts.fresh());
-    match seen.filter(|seen| facts.believes(seen)) {
+    match believed {
         Some(seen) if seen.reading == Reading::Ended => {
             finish(draft, Reason::JobEnded, Some(seen), Reason::JobEnded.meaning());
         }
         Some(seen) if seen.reading == Reading::Off => stopped(draft, seen),
-        _ if facts.surely_not_found() => {
+        _ if facts.surely_not_found(draft.entry, stop) => {
             finish(draft, Reason::JobNotFound, None, "The Live API does not know the job any more.");
         }
         _ => insist(draft, seen, stop, facts, alarm),
@@ -127,30 +132,31 @@ fn keep_on(draft: &mut Draft, others: &Others, facts: &Facts) {
 
 /// Not off, as far as anyone can tell: call, or wait for what is under way, and look again.
 fn insist(draft: &mut Draft, seen: Option<&Seen>, stop: Timestamp, facts: &Facts, alarm: &mut Alarm) {
-    draft.look(if seen.is_some() { ReadPurpose::Turning } else { ReadPurpose::ForCall }, facts);
     if facts.call_under_way() {
         return;
     }
     let retry_at = facts.retry_at(Verb::Deactivate, draft.entry.window.id.as_str());
     let patience_over = facts.believable_at();
-    let turned_for_long = facts.unchanged_for() >= facts.timings.believe_answered;
+    let patient = patience_over.is_none_or(|at| at <= facts.now);
+    let longest = facts.timings.believe_answered;
+    let turned_for_long = facts.unchanged_for() >= longest;
     let may_call = match seen.map(|seen| (seen.reading, facts.believes(seen))) {
         Some((Reading::On, true)) => true,
         Some((Reading::GoingOn, _)) => {
             wait(draft, Reason::WaitingForStart);
-            turned_for_long
+            patient && (turned_for_long || facts.now >= later(stop, longest))
         }
         Some((Reading::GoingOff, _)) => {
             wait(draft, Reason::Stopping);
-            turned_for_long && patience_over.is_none_or(|at| at <= facts.now)
+            patient && turned_for_long
         }
         // Against the last call, and too early to believe: it may still be carried out.
         Some((Reading::On | Reading::Off, _)) => {
             wait(draft, Reason::Turning);
             false
         }
-        Some((Reading::Unknown | Reading::Ended, _)) => patience_over.is_none_or(|at| at <= facts.now),
-        None => blind(draft, stop, facts) && patience_over.is_none_or(|at| at <= facts.now),
+        Some((Reading::Unknown | Reading::Ended, _)) => patient,
+        None => blind(draft, stop, facts) && patient,
     };
     for at in [retry_at, patience_over].into_iter().flatten() {
         alarm.at(at);
@@ -158,6 +164,12 @@ fn insist(draft: &mut Draft, seen: Option<&Seen>, stop: Timestamp, facts: &Facts
     alarm.at(later(facts.now, facts.timings.read_ahead / 2));
     if may_call && retry_at.is_none_or(|at| at <= facts.now) {
         wish(draft, facts);
+    }
+    match seen {
+        // The call that goes out now makes the next reading.
+        Some(_) if draft.call_wish.is_some() && facts.fresh().is_some() => {}
+        Some(_) => draft.look(ReadPurpose::Turning, facts),
+        None => draft.look_from(sooner(stop, facts.timings.read_ahead), ReadPurpose::ForCall, facts),
     }
 }
 
@@ -179,7 +191,7 @@ fn wish(draft: &mut Draft, facts: &Facts) {
     if !draft.entry.window.finalizer {
         return;
     }
-    if let Some(reason) = facts.memory.held_back {
+    if let Some(reason) = facts.memory.held_back.filter(|_| draft.record.deactivation.attempts == 0) {
         draft.record.deactivation.say(reason, reason.meaning());
     }
     draft.call_wish = Some(Verb::Deactivate);
@@ -238,12 +250,14 @@ fn after_failed_start(draft: &mut Draft, others: &Others, facts: &Facts, alarm: 
         draft.look_from(sooner(stop, facts.timings.read_ahead), ReadPurpose::ForCall, facts);
         return;
     }
-    let seen = facts.seen_after(sooner(stop, facts.timings.reading_fresh)).or_else(|| facts.fresh());
+    let seen = facts.fresh();
     match seen.filter(|seen| facts.believes(seen)).map(|seen| seen.reading) {
         Some(Reading::Off | Reading::Ended) => nothing_to_stop(draft),
         Some(_) if others.covered => nothing_to_stop(draft),
         Some(Reading::On) => due(draft, others, facts, alarm),
-        _ if facts.surely_not_found() => nothing_to_stop(draft),
+        _ if facts.surely_not_found(draft.entry, stop) => nothing_to_stop(draft),
+        // A start that may have left, and no reading to go by: as any other stop.
+        _ if draft.record.has_it_on() => due(draft, others, facts, alarm),
         _ => draft.look(if seen.is_some() { ReadPurpose::Turning } else { ReadPurpose::ForCall }, facts),
     }
 }

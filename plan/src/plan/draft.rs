@@ -25,6 +25,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) record: Record,
     /// Nothing was stored of it.
     pub(crate) first_seen: bool,
+    /// Its account has read the job for the first time.
+    first_read: bool,
     pub(crate) call_wish: Option<Verb>,
     pub(crate) look_wishes: Vec<LookWish>,
     /// The channel is meant to be on for others.
@@ -34,10 +36,13 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Takes up the record, moves times that are not frozen, and notes what the last look found.
+    /// Takes up the record, writes the last call on it, moves times that are not frozen, and notes a first reading.
     pub(crate) fn open(entry: &'a Entry, facts: &Facts) -> Self {
         let window = &entry.window;
         let mut record = entry.record.clone().unwrap_or_else(|| Record::new(window));
+        if let Some(call) = facts.memory.last_call().filter(|call| call.windows.contains(&window.id)) {
+            stamp(&mut record, call);
+        }
         if !record.activation.frozen() {
             record.activation.time = window.activation;
             record.activation.call_at = window.start();
@@ -51,20 +56,21 @@ impl<'a> Draft<'a> {
             stop: record.deactivation.call_at,
             record,
             first_seen: entry.record.is_none(),
+            first_read: false,
             call_wish: None,
             look_wishes: Vec::new(),
             covered: false,
         };
-        draft.note_look(facts);
+        if let Some(look) = facts.memory.looks.get(&window.account).filter(|look| look.error.is_none()) {
+            draft.first_read = draft.record.verified_at.is_none();
+            draft.record.verified_at.get_or_insert(look.at);
+        }
         draft
     }
 
-    /// What this account's last look says of key and job.
-    fn note_look(&mut self, facts: &Facts) {
+    /// What this account's last look says is wrong with key or job.
+    fn note_trouble(&mut self, facts: &Facts) {
         let own = facts.memory.looks.get(&self.entry.window.account);
-        if let Some(look) = own.filter(|look| look.error.is_none()) {
-            self.record.verified_at.get_or_insert(look.at);
-        }
         if self.record.settled() {
             self.record.trouble = None;
         } else if self.entry.access.is_some() {
@@ -102,56 +108,10 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Writes the last call on the task it was made for. Running it again changes nothing.
-    pub(crate) fn stamp(&mut self, call: Option<&Call>) {
-        let Some(call) = call.filter(|call| call.windows.contains(&self.entry.window.id)) else { return };
-        let task = self.task_mut(call.verb);
-        if !task.is_pending() {
-            return;
-        }
-        task.attempts = task.attempts.max(call.attempt);
-        if let Some((_, Outcome::Refused { reason, message, for_good })) = &call.answered {
-            task.called_at = None;
-            task.lateness = None;
-            let reason = match (reason, call.verb) {
-                (Reason::CallRefused, Verb::Activate) if !for_good => Reason::StartRefused,
-                (Reason::CallRefused, Verb::Deactivate) => Reason::StopRefused,
-                _ => *reason,
-            };
-            task.say(reason, message.clone());
-            if *for_good && call.verb == Verb::Activate {
-                task.state = TaskState::Failed;
-            }
-            return;
-        }
-        task.called_at = Some(call.sent_at);
-        // A stop that a deletion or a cancel asks for comes before its planned time and is not late.
-        task.lateness = Some(call.sent_at.duration_since(task.call_at)).filter(|late| !late.is_negative());
-        match (&call.answered, call.verb) {
-            (Some((_, Outcome::Unanswered(why))), _) => {
-                task.say(Reason::AnswerLost, format!("The answer to the last call was lost: {why}"));
-            }
-            // A repeated call says something new only once it is answered: otherwise each try would be an event.
-            (None, _) if call.attempt > 1 => {}
-            (_, Verb::Activate) => task.say(Reason::Starting, "Called; not read on yet."),
-            (_, Verb::Deactivate) if call.attempt > 1 => {
-                task.say(Reason::StopNotConfirmed, "Called again; not read off yet.");
-            }
-            (_, Verb::Deactivate) => task.say(Reason::Stopping, "Called; not read off yet."),
-        }
-    }
-
     pub(crate) fn task(&self, verb: Verb) -> &Task {
         match verb {
             Verb::Activate => &self.record.activation,
             Verb::Deactivate => &self.record.deactivation,
-        }
-    }
-
-    fn task_mut(&mut self, verb: Verb) -> &mut Task {
-        match verb {
-            Verb::Activate => &mut self.record.activation,
-            Verb::Deactivate => &mut self.record.deactivation,
         }
     }
 
@@ -163,9 +123,9 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The stop is due now, whatever was planned.
+    /// The stop is due now, or was when it was called, whatever was planned.
     pub(crate) fn stop_now(&mut self, now: Timestamp) {
-        self.stop = self.stop.min(now);
+        self.stop = self.stop.min(self.record.deactivation.called_at.unwrap_or(now));
     }
 
     /// Asks for a look.
@@ -176,8 +136,8 @@ impl<'a> Draft<'a> {
     /// Asks for a look, not before `from`.
     pub(crate) fn look_from(&mut self, from: Timestamp, purpose: ReadPurpose, facts: &Facts) {
         let Some(account) = facts.account_for(self.entry) else { return };
-        if let Some(due) = facts.look_due(&account, purpose, self.entry.window.id.as_str()) {
-            self.look_wishes.push(LookWish { due: due.max(from), purpose, account });
+        if let Some(due) = facts.look_due(&account, purpose, from, self.entry.window.id.as_str()) {
+            self.look_wishes.push(LookWish { due, purpose, account });
         }
     }
 
@@ -189,19 +149,24 @@ impl<'a> Draft<'a> {
     }
 
     /// Holds the channel, as far as the timeline goes: it belongs to the job, and its start was made or will be.
-    pub(crate) fn standing(&self) -> Option<Interval> {
+    /// One that is to be switched off at once holds it up to now: where the next window starts within a turning time,
+    /// the channel stays on for that one.
+    pub(crate) fn standing(&self, now: Timestamp) -> Option<Interval> {
         let window = &self.entry.window;
         let started = self.record.activation.state == TaskState::Finished;
         let starting = self.record.activation.is_pending()
             && window.finalizer
             && (self.record.activation.called_at.is_some() || !window.suspend);
-        let leaving = window.deleting || self.record.activation.reason == Some(Reason::CancelledDuringStart);
+        let called_back = self.record.activation.reason == Some(Reason::CancelledDuringStart);
+        let retained = window.deleting && window.deletion_policy == DeletionPolicy::Retain;
         let holds = self.record.verified_at.is_some()
             && self.record.deactivation.is_pending()
             && (started || starting)
-            && !leaving
-            && !window.cancel;
-        if holds { Interval::new(self.record.activation.call_at, self.record.deactivation.call_at) } else { None }
+            && (called_back || !self.called_off())
+            && !retained;
+        let stop = self.record.deactivation.call_at;
+        let stop = if called_back || window.deleting { stop.min(now) } else { stop };
+        if holds { Interval::new(self.record.activation.call_at, stop) } else { None }
     }
 
     /// The time it claims of the channel, for telling overlaps ahead of time.
@@ -222,6 +187,7 @@ impl<'a> Draft<'a> {
     /// What is shown of the channel, and the looks that keep it true.
     pub(crate) fn watch(&mut self, facts: &Facts) {
         self.record.on_air = self.on_air(facts);
+        self.note_trouble(facts);
         let unsettled = !self.record.settled();
         if unsettled && (self.record.verified_at.is_none() || self.record.trouble.is_some()) {
             self.check(facts);
@@ -245,11 +211,67 @@ impl<'a> Draft<'a> {
             }
             (TaskState::Finished, TaskState::Pending, _)
             | (TaskState::Finished, TaskState::Cancelled, Some(Reason::StopCancelled)) => shown(facts, *on_air),
+            // Refused again, most likely: the condition would flap with each try.
+            (TaskState::Pending, _, _) if facts.call_under_way() && activation.attempts > 1 => *on_air,
             (TaskState::Pending, _, _) if activation.called_at.is_some() => OnAir::Unknown,
             (TaskState::Failed, TaskState::Pending, _) if deactivation.called_at.is_some() => OnAir::Unknown,
-            (TaskState::Failed, _, Some(Reason::WindowPast)) if !self.covered => left_on(facts, *on_air),
+            (TaskState::Failed, _, Some(Reason::WindowPast)) if !self.covered => self.left_on(facts),
             _ => OnAir::False,
         }
+    }
+
+    /// Whether an old window left its channel on: found at its one look, and over as soon as any look says so. Later
+    /// windows of the job speak for themselves.
+    fn left_on(&self, facts: &Facts) -> OnAir {
+        match facts.memory.seen.as_ref().map(|seen| seen.reading) {
+            Some(Reading::On) if self.first_read => OnAir::True,
+            None | Some(Reading::On) => self.record.on_air,
+            Some(_) => OnAir::False,
+        }
+    }
+}
+
+/// Writes the last call on the task it was made for. Running it again changes nothing.
+fn stamp(record: &mut Record, call: &Call) {
+    let task = match call.verb {
+        Verb::Activate => &mut record.activation,
+        Verb::Deactivate => &mut record.deactivation,
+    };
+    if !task.is_pending() {
+        return;
+    }
+    task.attempts = task.attempts.max(call.attempt);
+    if let Some((_, Outcome::Refused { reason, message, for_good })) = &call.answered {
+        // This one certainly changed nothing; one before it still may have.
+        task.called_at = call.earlier;
+        task.lateness = call.earlier.and(task.lateness);
+        let reason = match (reason, call.verb) {
+            (Reason::CallRefused, Verb::Activate) if !for_good => Reason::StartRefused,
+            (Reason::CallRefused, Verb::Deactivate) => Reason::StopRefused,
+            _ => *reason,
+        };
+        task.say(reason, message.clone());
+        if *for_good && call.verb == Verb::Activate {
+            task.state = TaskState::Failed;
+        }
+        return;
+    }
+    task.called_at = Some(call.sent_at);
+    // A stop that a deletion or a cancel asks for comes before its planned time and is not late.
+    task.lateness = Some(call.sent_at.duration_since(task.call_at)).filter(|late| !late.is_negative());
+    match (&call.answered, call.verb) {
+        (Some((_, Outcome::Unanswered(why))), _) => {
+            task.say(Reason::AnswerLost, format!("The answer to the last call was lost: {why}"));
+        }
+        // A repeated call says something new only once it is answered: otherwise each try would be an event.
+        (None, _) if call.attempt > 1 => {}
+        // Said of the same call already, once it had been found out.
+        (_, Verb::Activate) if task.reason == Some(Reason::StartNotConfirmed) => {}
+        (_, Verb::Activate) => task.say(Reason::Starting, "Called; not read on yet."),
+        (_, Verb::Deactivate) if call.attempt > 1 => {
+            task.say(Reason::StopNotConfirmed, "Called again; not read off yet.");
+        }
+        (_, Verb::Deactivate) => task.say(Reason::Stopping, "Called; not read off yet."),
     }
 }
 
@@ -257,6 +279,9 @@ impl<'a> Draft<'a> {
 /// takes to turn.
 fn shown(facts: &Facts, before: OnAir) -> OnAir {
     let Some(seen) = &facts.memory.seen else { return before };
+    if facts.call_under_way() {
+        return before;
+    }
     if facts.now.duration_since(seen.at) > facts.timings.believe_answered {
         return OnAir::Unknown;
     }
@@ -269,14 +294,6 @@ fn shown(facts: &Facts, before: OnAir) -> OnAir {
     }
 }
 
-fn left_on(facts: &Facts, before: OnAir) -> OnAir {
-    match facts.memory.seen.as_ref().map(|seen| seen.reading) {
-        None => before,
-        Some(Reading::On) => OnAir::True,
-        Some(_) => OnAir::False,
-    }
-}
-
 fn passing(reason: Reason) -> bool {
     matches!(reason, Reason::LiveAPIUnreachable | Reason::LiveAPIError)
 }
@@ -284,7 +301,8 @@ fn passing(reason: Reason) -> bool {
 fn of_access(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::AccountNotFound
+        Reason::Checking
+            | Reason::AccountNotFound
             | Reason::EndpointNotAllowed
             | Reason::SecretNotFound
             | Reason::SecretKeyMissing

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Entry, ReadPurpose};
 use crate::ids::AccountName;
-use crate::memory::{Call, LookError, Memory, Outcome, Seen, Verb};
+use crate::memory::{Call, Look, LookError, Memory, Outcome, Seen, Verb};
 use crate::reading::Reading;
 use crate::reason::Reason;
 use crate::record::{Task, TaskState};
@@ -89,8 +89,10 @@ impl<'a> Facts<'a> {
         self.memory.looks.get(account).and_then(|look| look.error.as_ref())
     }
 
-    pub(crate) fn surely_not_found(&self) -> bool {
-        self.memory.surely_not_found(self.timings)
+    /// The Live API does not know the job, for what is due at `due`: an older finding is looked at again first.
+    pub(crate) fn surely_not_found(&self, entry: &Entry, due: Timestamp) -> bool {
+        let since = sooner(due, self.timings.reading_fresh);
+        self.account_for(entry).is_some_and(|account| self.memory.surely_not_found(&account, since, self.timings))
     }
 
     /// When a refused call may be repeated; `None` when the last call was not a refused one of this kind.
@@ -115,10 +117,26 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// When the next look of this purpose is due.
-    pub(crate) fn look_due(&self, account: &AccountName, purpose: ReadPurpose, seed: &str) -> Option<Timestamp> {
+    /// When the next look of this purpose is due, not before `from`. One that a call needs is made at `from` whatever
+    /// was found before it: an older reading may go stale just as the call falls due, and the wait after a failed
+    /// look must not reach past a stop.
+    pub(crate) fn look_due(
+        &self,
+        account: &AccountName,
+        purpose: ReadPurpose,
+        from: Timestamp,
+        seed: &str,
+    ) -> Option<Timestamp> {
+        let Some(look) = self.memory.looks.get(account) else { return Some(from.max(self.now)) };
+        if purpose == ReadPurpose::ForCall && self.read_at(look) < from {
+            return Some(from);
+        }
+        let due = self.look_due_after(look, purpose, seed)?;
+        Some(due.max(from))
+    }
+
+    fn look_due_after(&self, look: &Look, purpose: ReadPurpose, seed: &str) -> Option<Timestamp> {
         let t = self.timings;
-        let Some(look) = self.memory.looks.get(account) else { return Some(self.now) };
         if look.error.is_some() {
             let (first, most) = match purpose {
                 ReadPurpose::Check => (t.check_retry_first, t.check_retry_most),
@@ -126,13 +144,20 @@ impl<'a> Facts<'a> {
             };
             return Some(later(look.at, backoff(first, most, look.failures, seed)));
         }
+        // What another key has read just now needs no second look.
+        let at = self.read_at(look);
         match purpose {
-            ReadPurpose::ForCall if self.fresh().is_some() => Some(later(look.at, t.reading_fresh)),
+            // Sooner than it goes stale, so that a call that waits for a slot can go out at any moment.
+            ReadPurpose::ForCall if self.fresh().is_some() => Some(later(at, t.read_ahead)),
             ReadPurpose::ForCall => Some(self.now),
-            ReadPurpose::Turning => Some(later(look.at.max(self.last_answer()), self.poll())),
-            ReadPurpose::Supervise => Some(next_on_grid(look.at, t.supervise)),
+            ReadPurpose::Turning => Some(later(at.max(self.last_answer()), self.poll())),
+            ReadPurpose::Supervise => Some(next_on_grid(at, t.supervise)),
             ReadPurpose::Check => None,
         }
+    }
+
+    fn read_at(&self, look: &Look) -> Timestamp {
+        self.memory.seen.as_ref().map_or(look.at, |seen| seen.at.max(look.at))
     }
 
     fn last_answer(&self) -> Timestamp {
@@ -158,7 +183,7 @@ fn recorded_call(entries: &[Entry]) -> Option<Call> {
             Outcome::Accepted
         };
         let windows = vec![entry.window.id.clone()];
-        Some(Call { verb, windows, sent_at, attempt: task.attempts, answered: Some((sent_at, outcome)) })
+        Some(Call { verb, windows, sent_at, attempt: task.attempts, answered: Some((sent_at, outcome)), earlier: None })
     };
     entries
         .iter()

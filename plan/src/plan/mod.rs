@@ -147,7 +147,6 @@ pub fn plan(entries: &[Entry], memory: &Memory, now: Timestamp, timings: &Timing
     let mut drafts: Vec<Draft> = entries.iter().map(|entry| Draft::open(entry, &facts)).collect();
 
     for draft in &mut drafts {
-        draft.stamp(memory.last_call());
         activation::step(draft, &facts, &mut alarm);
     }
     let standing = Standing::of(&drafts, &facts);
@@ -193,7 +192,7 @@ impl Standing {
         let windows: Vec<Option<Stand>> = drafts
             .iter()
             .map(|draft| {
-                draft.standing().map(|interval| Stand {
+                draft.standing(facts.now).map(|interval| Stand {
                     interval,
                     name: draft.entry.window.name.to_string(),
                     acknowledged: draft.entry.acknowledged && draft.record.activation.state == TaskState::Finished,

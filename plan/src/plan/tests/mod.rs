@@ -1,0 +1,8 @@
+//! Scenarios, read as specifications: design §4, row by row, against a scripted channel.
+
+mod ends;
+mod faults;
+mod life;
+mod overlaps;
+mod properties;
+mod rig;

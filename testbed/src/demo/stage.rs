@@ -1,0 +1,185 @@
+//! What the show needs: Kubernetes, a Live API, the operator.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::{Context as _, bail};
+use simulator::{Effect, Fault, Operation};
+use testbed::{ControlPlane, Kubectl, Operator, Options, Simulator};
+
+use super::{
+    Sabotage, blocking,
+    screen::{Paint, Screen},
+};
+
+const NAMESPACE: &str = "live";
+const SERVICE_ACCOUNT: &str = "jobstartstop";
+const RBAC: &str = include_str!("../../../examples/operator-rbac.yaml");
+/// From an accepted start until the channel is on, and from an accepted stop until it is off.
+pub(super) const TURNS_ON_MS: u16 = 1_500;
+pub(super) const TURNS_OFF_MS: u16 = 1_000;
+const ENCODER_AFTER_MS: u16 = 500;
+const CHANNELS: [&str; 4] = ["news", "sports", "culture", "cinema"];
+const SABOTAGED: &str = "news";
+
+/// All that runs. In the order in which it is to end.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) operator: Operator,
+    pub(super) live_api: Simulator,
+    pub(super) plane: ControlPlane,
+    pub(super) manifests: PathBuf,
+}
+
+impl Stage {
+    /// Starts it all, and tells so.
+    pub(super) async fn set(screen: &mut Screen, sabotage: Option<Sabotage>) -> anyhow::Result<Self> {
+        let plane = raise_kubernetes(screen).await?;
+        let live_api = raise_live_api(&plane, screen).await?;
+        if let Some(sabotage) = sabotage {
+            let warning = sabotage.strike(&live_api).await?;
+            screen.say(&screen.paint(Paint::Yellow, &format!("  sabotage    {warning}")))?;
+        }
+        let operator = raise_operator(&plane, &live_api, screen).await?;
+        let manifests = plane.run().path().join("manifests");
+        fs::create_dir(&manifests).with_context(|| format!("making {}", manifests.display()))?;
+        Ok(Self { operator, live_api, plane, manifests })
+    }
+
+    /// What a user could try now.
+    pub(super) fn stay_open(&self, screen: &mut Screen) -> anyhow::Result<()> {
+        screen.heading("All of it keeps running until Ctrl-C. In another terminal:")?;
+        let kubeconfig = self.plane.kubeconfig().display();
+        let folder = self.plane.run().path().display();
+        let kubectl = self.plane.kubectl().program().display();
+        let (live, operator) = (&self.live_api.base_url, self.operator.observe_url());
+        let text = format!(
+            r#"
+  export KUBECONFIG={kubeconfig} KUBECACHEDIR={folder}/cache
+  alias kubectl={kubectl}
+
+  kubectl get jss --watch -o wide
+  kubectl describe jss premiere
+  kubectl explain jss.spec
+
+  # a new window: on air in five seconds, for ten minutes
+  echo "
+    apiVersion: scheduler.bcovlive.io/v1alpha1
+    kind: JobStartStop
+    metadata: {{name: encore}}
+    spec:
+      jobID: culture
+      activation: {{time: '$(date -u -d +5sec +%FT%TZ)'}}
+      deactivation: {{time: '$(date -u -d +10min +%FT%TZ)'}}" | kubectl apply -f -
+
+  # off air now
+  kubectl patch jss encore --type merge -p '{{"spec":{{"deactivation":{{"time":"'$(date -u +%FT%TZ)'"}}}}}}'
+
+  # the Live API's own view: channels, and the calls it received
+  curl -s {live}/control/jobs/culture
+  curl -s '{live}/control/calls?job=culture'
+
+  # the operator's metrics; the logs of everything are in {folder}
+  curl -s {operator}/metrics"#
+        );
+        for line in text.lines() {
+            screen.say(line)?;
+        }
+        Ok(())
+    }
+}
+
+async fn raise_kubernetes(screen: &mut Screen) -> anyhow::Result<ControlPlane> {
+    if env::var_os("TESTBED_KUBECONFIG").is_some_and(|value| !value.is_empty()) {
+        bail!("the demo starts a Kubernetes of its own and leaves yours alone: unset TESTBED_KUBECONFIG");
+    }
+    screen.meanwhile("  Kubernetes  etcd and kube-apiserver are starting …")?;
+    let began = Instant::now();
+    let plane = blocking(|| ControlPlane::start(&Options::default())).await?;
+    screen.clear()?;
+    screen
+        .say(&format!("  Kubernetes  etcd and kube-apiserver, ready after {:.1} s", began.elapsed().as_secs_f32()))?;
+    Ok(plane)
+}
+
+async fn raise_live_api(plane: &ControlPlane, screen: &mut Screen) -> anyhow::Result<Simulator> {
+    let mut args = vec![
+        format!("--activation-ms={TURNS_ON_MS}"),
+        format!("--deactivation-ms={TURNS_OFF_MS}"),
+        format!("--encoder-after-ms={ENCODER_AFTER_MS}"),
+    ];
+    args.extend(CHANNELS.map(|channel| format!("--job={channel}")));
+    let run = plane.run().clone();
+    let live_api = blocking(move || Simulator::start(&run, args)).await?;
+    screen.say(&format!(
+        "  Live API    simulated, {}: a channel turns on in {:.1} s and off in {:.1} s",
+        live_api.base_url,
+        f32::from(TURNS_ON_MS) / 1_000.0,
+        f32::from(TURNS_OFF_MS) / 1_000.0,
+    ))?;
+    Ok(live_api)
+}
+
+async fn raise_operator(plane: &ControlPlane, live_api: &Simulator, screen: &mut Screen) -> anyhow::Result<Operator> {
+    let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds");
+    install(plane.kubectl(), &crds, screen).await?;
+    let began = Instant::now();
+    let kubeconfig = plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)?;
+    let args = ["--live-endpoint", &live_api.base_url, "--namespace", NAMESPACE].map(str::to_owned);
+    let run = plane.run().clone();
+    let none: [(&str, &str); 0] = [];
+    let operator = blocking(move || Operator::start(&run, &kubeconfig, args, none)).await?;
+    screen.say(&format!(
+        "  operator    ready after {:.1} s, with the rights of {NAMESPACE}/{SERVICE_ACCOUNT} and no others",
+        began.elapsed().as_secs_f32()
+    ))?;
+    Ok(operator)
+}
+
+/// What an administrator does once.
+async fn install(kubectl: &Kubectl, crds: &Path, screen: &mut Screen) -> anyhow::Result<()> {
+    let crds = crds.display().to_string();
+    let commands: [(&[&str], &str); 4] = [
+        (&["create", "namespace", NAMESPACE], ""),
+        (&["config", "set-context", "--current", "--namespace", NAMESPACE], ""),
+        (&["apply", "-f", &crds], ""),
+        (&["apply", "-f", "-"], RBAC),
+    ];
+    for (args, input) in commands {
+        let kubectl = kubectl.clone();
+        let shown = args.join(" ").replace(&crds, "crds/").replace("-f -", "-f examples/operator-rbac.yaml");
+        screen.say(&screen.paint(Paint::Dim, &format!("  $ kubectl {shown}")))?;
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        blocking(move || kubectl.run_with_input(args, input)?.ok()).await?;
+    }
+    let kubectl = kubectl.clone();
+    blocking(move || kubectl.ok(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])).await?;
+    Ok(())
+}
+
+impl Sabotage {
+    /// Arranges it, and says what is going to happen.
+    async fn strike(self, live_api: &Simulator) -> anyhow::Result<&'static str> {
+        let (fault, warning) = match self {
+            Self::RefuseStart => (
+                Fault::new(Effect::Refuse {
+                    status: 400,
+                    body: serde_json::json!({"error": "Invalid input value"}),
+                    headers: std::collections::BTreeMap::new(),
+                })
+                .on(Operation::Activate),
+                "the Live API will refuse each start of the channel news (400)",
+            ),
+            Self::LoseStop => (
+                Fault::new(Effect::DropBefore).on(Operation::Deactivate),
+                "the Live API will lose each stop of the channel news: no answer, nothing done",
+            ),
+        };
+        let fault = fault.job(SABOTAGED);
+        live_api.post("/control/faults", &serde_json::to_value(fault)?).await?;
+        Ok(warning)
+    }
+}

@@ -1,0 +1,8 @@
+//! What README.md and docs/ say is true: the commands are run, the names exist, the links lead somewhere.
+
+// The lint's exception for tests does not reach the functions that they share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod names;
+mod pages;
+mod story;

@@ -1,0 +1,64 @@
+//! What the scenes are played with: control planes, the simulated vendor, operators, and a record of every status.
+
+mod channel;
+mod house;
+mod invariants;
+mod operator;
+mod programme;
+mod recorder;
+mod stage;
+mod window;
+
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+pub(crate) use channel::{Channel, received};
+pub(crate) use house::{Plane, annex, bare_plane, house, install, install_definitions, install_rights, repository};
+pub(crate) use operator::{Watched, get, killed, restarted};
+pub(crate) use programme::{Scene, play_to_end};
+pub(crate) use recorder::Record;
+pub(crate) use stage::Stage;
+pub(crate) use window::{Window, condition, on_air, phase, ready};
+
+/// How long a scene waits for what must come: much longer than it takes, for machines that have much else to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How late a call may be on a machine that runs everything at once.
+pub(crate) const LATE: SignedDuration = SignedDuration::from_secs(2);
+
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// So many whole seconds from the next whole second on.
+pub(crate) fn in_seconds(seconds: i64) -> Timestamp {
+    Timestamp::from_second(Timestamp::now().as_second() + 1 + seconds).unwrap()
+}
+
+/// Moved by so many seconds.
+pub(crate) fn plus(at: Timestamp, seconds: i64) -> Timestamp {
+    at + SignedDuration::from_secs(seconds)
+}
+
+/// Waits for an instant. For what must not happen until then; what must happen is waited for by itself.
+pub(crate) async fn until_past(at: Timestamp) {
+    while let Ok(left) = Duration::try_from(at.duration_since(Timestamp::now())) {
+        tokio::time::sleep(left.max(Duration::from_millis(1))).await;
+    }
+}
+
+/// Asks again and again until there is an answer.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain until {what}");
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Runs what blocks, off the runtime's own threads.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap()
+}

@@ -1,0 +1,145 @@
+//! End to end: the real operator process on a real kube-apiserver, against the simulated vendor over HTTP.
+//!
+//! Below is the programme; each scene is a test of that name. Scenes are played beside each other (see
+//! `harness/programme.rs`), and whatever a scene is about, every status recorded in it keeps the invariants of
+//! `harness/invariants.rs`. The operator's own times run at a twentieth; times in a spec are as they stand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "all of this is test code; a panic is how a test fails"
+)]
+
+mod harness;
+mod scenes;
+
+/// Makes a test of each scene, and the list of all of them.
+macro_rules! programme {
+    ($($part:ident: $($scene:ident),+;)+) => {
+        $(
+            #[cfg(test)]
+            mod $part {
+                $(
+                    #[test]
+                    fn $scene() {
+                        let name = concat!(stringify!($part), "::", stringify!($scene));
+                        crate::harness::play_to_end(crate::PROGRAMME, name);
+                    }
+                )+
+            }
+        )+
+
+        const PROGRAMME: &[harness::Scene] = &[$($(
+            harness::Scene {
+                name: concat!(stringify!($part), "::", stringify!($scene)),
+                play: || Box::pin(scenes::$part::$scene()),
+            },
+        )+)+];
+    };
+}
+
+// Those that take long come first.
+programme! {
+    timing:
+        twenty_windows_over_ten_seconds_are_never_early;
+    restarts:
+        killed_on_air_the_next_process_makes_the_stop_and_no_start,
+        killed_between_call_and_confirmation_the_next_process_reads_first,
+        down_across_the_stop_it_is_made_on_return,
+        down_through_a_whole_window_it_is_missed,
+        a_term_signal_ends_it_in_order_and_leaves_the_channel_to_the_next,
+        with_the_apiserver_down_across_the_stop_it_is_made_on_time;
+    faults:
+        a_stop_is_repeated_until_the_job_is_read_off,
+        a_start_whose_answer_is_lost_is_not_made_twice,
+        a_start_carried_out_late_is_not_made_twice,
+        a_start_that_never_arrived_is_made_again_once_that_is_certain,
+        a_start_waits_for_capacity,
+        a_refused_start_is_tried_until_the_window_ends,
+        an_outage_across_the_stop_delays_it_and_no_more,
+        a_job_that_is_not_static_is_told_before_and_never_called,
+        an_unknown_job_is_told_before_and_heals_when_it_is_there,
+        an_unknown_job_fails_at_its_start,
+        an_old_window_that_left_its_channel_on_says_so;
+    overlaps:
+        overlapping_windows_are_one_session,
+        overlapping_windows_of_two_namespaces_are_one_session,
+        a_nested_window_ends_without_a_stop,
+        touching_windows_are_one_session_without_a_conflict,
+        a_gap_too_short_to_turn_in_is_closed;
+    life:
+        pending_then_active_then_finished,
+        a_start_in_the_past_is_made_at_once,
+        a_start_past_its_deadline_is_missed,
+        a_lead_calls_the_start_ahead_of_its_time,
+        a_channel_that_is_on_already_is_not_started_but_stopped,
+        a_channel_switched_off_by_somebody_is_not_started_again,
+        a_stop_due_while_the_channel_is_going_on_is_made_once_it_is_on,
+        a_job_that_ends_on_air_finishes_the_window,
+        a_suspended_window_starts_when_it_is_resumed,
+        suspended_through_its_end_it_is_missed,
+        suspended_on_air_it_is_still_stopped,
+        two_windows_apart_are_two_sessions;
+    outside:
+        health_and_readiness_answer,
+        metrics_count_what_was_done,
+        without_the_definitions_it_waits_and_says_so,
+        help_explains_every_flag,
+        a_flag_that_makes_no_sense_is_refused_with_a_sentence,
+        kubectl_explains_the_spec,
+        kubectl_shows_the_columns,
+        kubectl_wait_waits_for_the_channel,
+        the_key_shows_nowhere_even_if_the_vendor_repeats_it;
+    cases:
+        case_31_on_air_is_shown_only_once_the_job_was_read_on,
+        case_31_a_start_that_does_nothing_times_out_into_a_condition,
+        case_42_one_event_a_change_and_at_most_15_in_a_life_with_retries,
+        case_42_a_life_without_faults_is_told_once_a_change,
+        case_57_a_status_and_its_conditions_are_of_one_generation,
+        case_59_before_the_first_reconcile_nothing_reads_as_done,
+        case_60_ready_reconciling_and_stalled_are_never_true_together,
+        case_64_times_are_shown_as_given_in_utc_and_as_the_epoch_and_are_one_instant,
+        case_78_the_later_of_two_windows_says_before_its_start_which_other_it_overlaps,
+        case_82_planned_sent_and_confirmed_times_are_kept_apart_for_start_and_stop;
+    edits:
+        a_start_moved_earlier,
+        a_start_moved_later,
+        both_times_moved_and_the_start_moved_again_at_the_last_moment,
+        a_stop_moved_earlier_on_air,
+        a_stop_moved_later_on_air,
+        a_stop_moved_to_now_on_air,
+        a_stop_moved_before_the_start_on_air_is_a_stop_now,
+        a_start_cannot_be_moved_on_air_nor_a_stop_once_it_is_made,
+        another_description_calls_nothing;
+    deleting:
+        pending_it_goes_and_nothing_is_called,
+        on_air_the_channel_is_off_before_the_object_goes,
+        finished_it_just_goes,
+        on_air_under_cancel_the_stream_stays_on,
+        on_air_under_retain_nothing_is_called,
+        the_accounts_policy_holds_where_the_object_names_none,
+        the_policy_may_be_edited_while_the_stop_is_refused,
+        on_air_while_another_window_covers_the_channel_stays_on;
+    cancelling:
+        before_the_start_both_ends_are_cancelled,
+        on_air_the_stream_stays_on_and_that_is_shown,
+        set_back_it_has_no_effect,
+        during_the_start_the_channel_is_switched_off_again;
+    access:
+        a_refused_key_heals_when_its_secret_is_changed,
+        a_secret_created_later_is_found,
+        an_account_created_after_its_window_is_found,
+        an_account_that_comes_too_late_leaves_a_miss,
+        an_endpoint_that_is_not_allowed_gets_no_key,
+        an_entry_that_the_secret_lacks_is_named,
+        a_key_removed_on_air_still_makes_the_stop;
+    guide:
+        its_story_shifted_by_one_constant,
+        its_update_on_air,
+        its_epochs_as_they_stand;
+    examples:
+        every_manifest_applies;
+    rules:
+        every_case_of_the_fixture;
+}

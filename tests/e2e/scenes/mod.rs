@@ -1,0 +1,16 @@
+//! What a user sees, scene by scene.
+
+pub(crate) mod access;
+pub(crate) mod cancelling;
+pub(crate) mod cases;
+pub(crate) mod deleting;
+pub(crate) mod edits;
+pub(crate) mod examples;
+pub(crate) mod faults;
+pub(crate) mod guide;
+pub(crate) mod life;
+pub(crate) mod outside;
+pub(crate) mod overlaps;
+pub(crate) mod restarts;
+pub(crate) mod rules;
+pub(crate) mod timing;

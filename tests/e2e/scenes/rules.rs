@@ -1,0 +1,106 @@
+//! What the apiserver accepts and refuses: tests/fixtures/refusals.yaml, case by case.
+
+use std::sync::Arc;
+
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::core::Request;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::harness::{Plane, Stage};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    object: Value,
+    status: Option<Value>,
+    patch: Option<Value>,
+    accepted: bool,
+    path: Option<String>,
+    message: Option<String>,
+    stored: Option<Value>,
+}
+
+pub(crate) async fn every_case_of_the_fixture() {
+    let stage = Stage::bare("rules").await;
+    let mut text: serde_norway::Value = serde_norway::from_str(include_str!("../../fixtures/refusals.yaml")).unwrap();
+    text.apply_merge().unwrap();
+    let cases: Vec<Case> = serde_norway::from_value(text).unwrap();
+    assert!(cases.len() > 50);
+    let mut wrong = Vec::new();
+    for (number, case) in cases.iter().enumerate() {
+        let tried = Trial::of(&stage, number, case);
+        if let Err(why) = judge(case, tried.outcome(case).await) {
+            wrong.push(format!("{}: {why}", case.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+struct Trial {
+    plane: Arc<Plane>,
+    collection: String,
+    object: Value,
+}
+
+impl Trial {
+    fn of(stage: &Stage, number: usize, case: &Case) -> Self {
+        let mut object = case.object.clone();
+        object["apiVersion"] = json!("scheduler.bcovlive.io/v1alpha1");
+        object["metadata"]["name"] = json!(format!("case-{number}"));
+        let plural = format!("{}s", object["kind"].as_str().unwrap().to_lowercase());
+        let path = format!("/apis/scheduler.bcovlive.io/v1alpha1/namespaces/{}", stage.namespace);
+        Self { plane: Arc::clone(stage.plane()), collection: format!("{path}/{plural}"), object }
+    }
+
+    async fn outcome(&self, case: &Case) -> kube::Result<Value> {
+        let body = serde_json::to_vec(&self.object).unwrap();
+        let create = Request::new(&self.collection).create(&PostParams::default(), body).unwrap();
+        let created = self.plane.client.request(create).await;
+        let Some(patch) = &case.patch else { return created };
+        created.unwrap_or_else(|error| panic!("{}: is not stored: {error}", case.name));
+        if let Some(status) = &case.status {
+            let stored = self.patch("status", &json!({ "status": status })).await;
+            stored.unwrap_or_else(|error| panic!("{}: its status is not stored: {error}", case.name));
+        }
+        self.patch("", patch).await
+    }
+
+    async fn patch(&self, subresource: &str, patch: &Value) -> kube::Result<Value> {
+        let (name, request) = (self.object["metadata"]["name"].as_str().unwrap(), Request::new(&self.collection));
+        let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
+        let request = match subresource {
+            "" => request.patch(name, &params, &patch),
+            subresource => request.patch_subresource(subresource, name, &params, &patch),
+        };
+        self.plane.client.request(request.unwrap()).await
+    }
+}
+
+fn judge(case: &Case, outcome: kube::Result<Value>) -> Result<(), String> {
+    match (outcome, case.accepted) {
+        (Ok(stored), true) => match &case.stored {
+            Some(part) if !holds(&stored, part) => Err(format!("stored as {stored}")),
+            _ => Ok(()),
+        },
+        (Err(kube::Error::Api(refusal)), false) => {
+            let causes = refusal.details.as_ref().map(|details| details.causes.clone()).unwrap_or_default();
+            let (path, message) = (case.path.as_deref().unwrap(), case.message.as_deref().unwrap());
+            let told = causes.iter().any(|cause| cause.field == path && cause.message.contains(message));
+            if told { Ok(()) } else { Err(format!("refused with {causes:?}")) }
+        }
+        (Ok(stored), false) => Err(format!("accepted as {stored}")),
+        (Err(error), _) => Err(format!("refused: {error}")),
+    }
+}
+
+/// Whether `part` is a part of `whole`.
+fn holds(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().all(|(name, part)| whole.get(name).is_some_and(|whole| holds(whole, part)))
+        }
+        (whole, part) => whole == part,
+    }
+}

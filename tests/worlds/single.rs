@@ -1,0 +1,196 @@
+//! One window, closely.
+
+use std::time::Duration;
+
+use simulator::Operation;
+
+use super::store::{Break, Fault, Verb};
+use super::world::{WINDOWS, World, at, minutes, simulate};
+
+const PATH: &str = "tv/news";
+
+/// A namespace, a job and an operator that runs for a minute before anything is applied.
+async fn begin(world: &mut World) {
+    world.settle("tv");
+    world.jobs(&["studio"]);
+    world.start_operator();
+    world.until(minutes(1)).await;
+}
+
+fn assert_one_session(world: &World, start: i64, stop: i64) {
+    world.assert_sound();
+    world.assert_finished(PATH);
+    world.assert_blocks("studio", &[(start, stop)]);
+}
+
+#[test]
+fn without_faults_a_window_costs_one_activate_one_deactivate_and_at_most_8_status_writes() {
+    simulate(1, async |world| {
+        begin(world).await;
+        world.window(PATH, "studio", (minutes(20), minutes(40)));
+        world.until(minutes(60)).await;
+        assert_one_session(world, minutes(20), minutes(40));
+        world.assert_prompt("studio", &[(minutes(20), minutes(40))], 10);
+        assert_eq!(world.count("studio", Operation::Activate), 1);
+        assert_eq!(world.count("studio", Operation::Deactivate), 1);
+        let of_window = |verb| {
+            let writes = world.operators_writes();
+            writes.iter().filter(|write| write.plural == WINDOWS && write.verb == verb).count()
+        };
+        assert!(of_window(Verb::UpdateStatus) <= 8, "{} status writes", of_window(Verb::UpdateStatus));
+        assert_eq!(of_window(Verb::Patch), 2, "the finalizer comes and goes");
+    });
+}
+
+/// `behaviours.md`, case 27: what the operator wrote comes back late, and is not done a second time meanwhile.
+#[test]
+fn case_27_a_cache_5_s_behind_makes_no_second_call() {
+    simulate(1, async |world| {
+        begin(world).await;
+        world.store.cache_lag(Duration::from_secs(5));
+        world.window(PATH, "studio", (minutes(3), minutes(6)));
+        world.until(minutes(10)).await;
+        assert_one_session(world, minutes(3), minutes(6));
+        assert_eq!(world.count("studio", Operation::Activate), 1);
+        assert_eq!(world.count("studio", Operation::Deactivate), 1);
+    });
+}
+
+#[test]
+fn a_window_first_seen_inside_its_time_is_started_at_once() {
+    simulate(1, async |world| {
+        begin(world).await;
+        world.store.cache_lag(Duration::from_secs(5));
+        world.window(PATH, "studio", (minutes(1) - 30, minutes(6)));
+        world.until(minutes(10)).await;
+        assert_one_session(world, minutes(1), minutes(6));
+    });
+}
+
+/// The edit reaches the operator 5 s later, still 15 s ahead of the new stop.
+#[test]
+fn a_stop_moved_earlier_is_seen_through_a_lagging_watch() {
+    simulate(1, async |world| {
+        begin(world).await;
+        world.store.cache_lag(Duration::from_secs(5));
+        world.window(PATH, "studio", (minutes(3), minutes(30)));
+        world.until(minutes(10)).await;
+        world.move_stop(PATH, minutes(10) + 20);
+        world.until(minutes(20)).await;
+        assert_one_session(world, minutes(3), minutes(10) + 20);
+        world.assert_prompt("studio", &[(minutes(3), minutes(10) + 20)], 10);
+    });
+}
+
+/// The new stop has passed by the time the operator hears of it: late by what the watch was behind, and no more.
+#[test]
+fn a_stop_moved_to_a_time_that_passes_unseen_is_made_when_it_is_seen() {
+    simulate(1, async |world| {
+        begin(world).await;
+        world.window(PATH, "studio", (minutes(3), minutes(30)));
+        world.until(minutes(10)).await;
+        world.store.cache_lag(Duration::from_secs(20));
+        world.move_stop(PATH, minutes(10) + 1);
+        world.until(minutes(20)).await;
+        assert_one_session(world, minutes(3), minutes(10) + 1);
+        world.assert_prompt("studio", &[(minutes(10) + 1, minutes(10) + 1)], 20_000);
+    });
+}
+
+/// Nothing reaches the operator for the time of a watch: it ends by itself within 50 s, and the next one tells. A
+/// stop that was planned goes out meanwhile.
+#[test]
+fn a_frozen_watch_hides_an_edit_for_a_minute_at_most() {
+    simulate(1, async |world| {
+        begin(world).await;
+        world.window(PATH, "studio", (minutes(3), minutes(30)));
+        world.until(minutes(10)).await;
+        world.store.cut("operator-1");
+        world.move_stop(PATH, minutes(10) + 5);
+        world.until(minutes(10) + 30).await;
+        world.store.heal("operator-1");
+        world.until(minutes(20)).await;
+        assert_one_session(world, minutes(3), minutes(10) + 5);
+        world.assert_prompt("studio", &[(minutes(10) + 5, minutes(10) + 5)], 60_000);
+    });
+}
+
+#[test]
+fn an_apiserver_that_is_away_keeps_no_deadline_waiting() {
+    simulate(1, async |world| {
+        begin(world).await;
+        world.window(PATH, "studio", (minutes(3), minutes(6)));
+        world.until(minutes(3) - 30).await;
+        world.store.cut("operator-1");
+        world.until(minutes(8)).await;
+        world.store.heal("operator-1");
+        world.until(minutes(12)).await;
+        assert_one_session(world, minutes(3), minutes(6));
+        world.assert_prompt("studio", &[(minutes(3), minutes(6))], 10);
+    });
+}
+
+#[test]
+fn an_edit_of_the_stop_that_is_seen_only_by_the_list_after_an_expired_watch_counts() {
+    simulate(1, async |world| {
+        begin(world).await;
+        world.window(PATH, "studio", (minutes(3), minutes(30)));
+        world.until(minutes(10)).await;
+        world.store.fail_next(1, Verb::Watch, WINDOWS, Fault::Refuse(410));
+        world.store.break_watches(Break::Error(410));
+        world.move_stop(PATH, minutes(10) + 10);
+        world.until(minutes(20)).await;
+        assert_one_session(world, minutes(3), minutes(10) + 10);
+        world.assert_prompt("studio", &[(minutes(10) + 10, minutes(10) + 10)], 10);
+    });
+}
+
+/// Every way for the writes of one life to go wrong: none of them makes a second call.
+#[test]
+fn no_fate_of_a_status_write_makes_a_second_call() {
+    let fates = [
+        Fault::Refuse(409),
+        Fault::Refuse(500),
+        Fault::Mislead(504),
+        Fault::LoseAnswer,
+        Fault::Hang,
+        Fault::Reset,
+        Fault::Late(Duration::from_secs(15)),
+    ];
+    for fate in fates {
+        simulate(1, async |world| {
+            begin(world).await;
+            world.window(PATH, "studio", (minutes(3), minutes(6)));
+            world.until(minutes(3) - 5).await;
+            world.store.fail_next(2, Verb::UpdateStatus, WINDOWS, fate);
+            world.until(minutes(6) - 5).await;
+            world.store.fail_next(2, Verb::UpdateStatus, WINDOWS, fate);
+            world.until(minutes(12)).await;
+            assert_one_session(world, minutes(3), minutes(6));
+            assert_eq!(world.count("studio", Operation::Activate), 1, "{fate:?}");
+            assert_eq!(world.count("studio", Operation::Deactivate), 1, "{fate:?}");
+        });
+    }
+}
+
+/// A crash at every quarter of a second around both ends: the next process finds what was stored, reads the job
+/// first, and no channel is left on or switched on twice.
+#[test]
+fn a_crash_at_any_moment_cuts_no_session_short() {
+    for moment in [minutes(3), minutes(6)] {
+        for quarter in -12..=120 {
+            simulate(1, async |world| {
+                begin(world).await;
+                world.window(PATH, "studio", (minutes(3), minutes(6)));
+                world.until(moment - 4).await;
+                tokio::time::sleep(Duration::from_millis(1_000 + 250 * u64::try_from(quarter + 12).unwrap())).await;
+                world.kill_operator().await;
+                tokio::time::sleep(Duration::from_millis(700)).await;
+                world.start_operator();
+                world.until(minutes(12)).await;
+                assert!(world.now() >= at(minutes(12)));
+                assert_one_session(world, minutes(3), minutes(6));
+            });
+        }
+    }
+}
