@@ -43,7 +43,10 @@ pub fn changes(
                 });
             }
             Health::Reconciling(reason, note) | Health::Stalled(reason, note)
-                if !told && after.trouble.as_ref().is_some_and(|t| t.reason == *reason) =>
+                if !told
+                    // Not read yet, for a moment after a start or an apply: no trouble.
+                    && *reason != Reason::Checking
+                    && after.trouble.as_ref().is_some_and(|t| t.reason == *reason) =>
             {
                 all.push(Announcement { warning: true, reason: *reason, action: "Check", note: note.clone() });
             }

@@ -35,6 +35,8 @@ pub(super) struct Account {
     pub(super) defaults: Defaults,
     limits: Limits,
     pub(super) client: Result<LiveClient, Trouble>,
+    /// The Secret that held the key is gone; the key is still used.
+    key_gone: Option<Trouble>,
     /// What the Live API last said of the key.
     pub(super) key_accepted: Option<bool>,
     pub(super) last_contact: Option<Timestamp>,
@@ -69,6 +71,7 @@ impl Account {
                 concurrent_requests: spec.limits.concurrent_requests,
             },
             client: Err(trouble(Reason::Checking, "The Secret with the API key has not been read yet.")),
+            key_gone: None,
             key_accepted: None,
             last_contact: None,
             status: object.status.unwrap_or_default(),
@@ -84,6 +87,7 @@ impl Account {
         let old = std::mem::replace(self, newer);
         if same_key {
             self.client = old.client;
+            self.key_gone = old.key_gone;
             self.key_accepted = old.key_accepted;
             self.last_contact = old.last_contact;
         }
@@ -92,6 +96,13 @@ impl Account {
     /// Takes the key out of the Secret, or notes what is wrong. Returns whether anything changed.
     pub(super) fn take_secret(&mut self, secret: Option<&Secret>, dialling: &Dialling) -> bool {
         let next = self.client_from(secret, dialling);
+        if let (Ok(_), Err(gone)) = (&self.client, &next)
+            && matches!(gone.reason, Reason::SecretNotFound | Reason::SecretKeyMissing)
+        {
+            // A namespace is deleted Secret first: the last key that worked stays, so that a stop can be made.
+            return self.key_gone.replace(gone.clone()).as_ref() != Some(gone);
+        }
+        let back = self.key_gone.take().is_some();
         let changed = match (&self.client, &next) {
             (Ok(old), Ok(new)) => old.key_fingerprint() != new.key_fingerprint() || old.endpoint() != new.endpoint(),
             (Err(old), Err(new)) => old != new,
@@ -101,7 +112,7 @@ impl Account {
             self.client = next;
             self.key_accepted = None;
         }
-        changed
+        changed || back
     }
 
     fn client_from(&self, secret: Option<&Secret>, dialling: &Dialling) -> Result<LiveClient, Trouble> {
@@ -140,7 +151,7 @@ impl Account {
     }
 
     fn health(&self) -> Health {
-        match self.access() {
+        match self.access().or_else(|| self.key_gone.clone()) {
             Some(Trouble { reason, message }) if reason.stalls() => Health::Stalled(reason, message),
             Some(Trouble { reason, message }) => Health::Reconciling(reason, message),
             None if self.key_accepted == Some(false) => {

@@ -86,13 +86,18 @@ fn workflow_id(uid: &str) -> String {
     uid.chars().filter(|c| *c != '-').collect()
 }
 
+/// The text that was given for the time that counts: the spec's, unless an edit came after the time was frozen.
+fn given_for(task: &Task, given: &str, stored: &str) -> String {
+    let means = |text: &str| api::time::parse_instant(text).is_ok_and(|at| at == task.time);
+    if !means(given) && means(stored) { stored.to_owned() } else { given.to_owned() }
+}
+
 fn task_status(task: &Task, given: &str, stored: &TaskStatus) -> TaskStatus {
     TaskStatus {
         state: task.state.as_str().to_owned(),
         reason: task.reason.map(|reason| reason.as_str().to_owned()).unwrap_or_default(),
         message: bounded(&task.message),
-        // Once frozen, what is shown as given is what was given for the time that counts.
-        given: if task.frozen() && !stored.given.is_empty() { stored.given.clone() } else { given.to_owned() },
+        given: given_for(task, given, &stored.given),
         time: api::time::utc(task.time),
         time_utc: Some(task.time.as_second()),
         call_at: api::time::utc(task.call_at),

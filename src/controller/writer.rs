@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource};
 use plan::timings::backoff;
-use plan::{AccountName, ObjectName, Record, WindowId};
+use plan::{AccountName, ObjectName, WindowId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ pub(super) async fn windows(shared: Arc<Shared>, client: Client) {
 
 /// Makes the next write that the window needs; further ones are queued by what this one brings about.
 pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &WindowId) {
-    let Some(write) = shared.index().write(id, shared.clock.now()) else { return };
+    let Some((write, notices)) = next_write(shared, id) else { return };
     let (kind, name, answer) = match &write {
         WindowWrite::Finalizers { name, resource_version, finalizers } => {
             ("finalizers", name, put_finalizers(client, name, resource_version, finalizers).await)
@@ -96,7 +96,7 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
     };
     shared.metrics.apiserver_write(kind, answer.as_ref().map(|_| ()).map_err(WriteError::code));
     match answer {
-        Ok(object) => stored(shared, id, object, &write),
+        Ok(object) => stored(shared, id, object, notices),
         // The window was written by somebody else since: take that up, plan again, and never call again.
         Err(error) if error.is_conflict() => match fetch(client, name).await {
             Ok(object) => take_up(shared, object),
@@ -108,22 +108,24 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
     }
 }
 
-fn stored(shared: &Shared, id: &WindowId, object: JobStartStop, write: &WindowWrite) {
-    let notices = match write {
-        WindowWrite::Status { record, .. } => announce(shared, id, record),
-        WindowWrite::Finalizers { .. } => Vec::new(),
+/// The next write, and what storing it is worth telling. Compared with what is stored before the write leaves: our
+/// own watch may bring the new status sooner than the answer does, and then nothing would seem to have changed.
+fn next_write(shared: &Shared, id: &WindowId) -> Option<(WindowWrite, Vec<Notice>)> {
+    let index = shared.index();
+    let write = index.write(id, shared.clock.now())?;
+    let notices = match (&write, index.window(id)) {
+        (WindowWrite::Status { record, .. }, Some(before)) => notice::of_change(before, record),
+        _ => Vec::new(),
     };
+    Some((write, notices))
+}
+
+fn stored(shared: &Shared, id: &WindowId, object: JobStartStop, notices: Vec<Notice>) {
     shared.index().write_succeeded(id);
     take_up(shared, object);
     for notice in notices {
         shared.notice(notice);
     }
-}
-
-/// What the stored change is worth telling, compared with the status that was stored before it.
-fn announce(shared: &Shared, id: &WindowId, record: &Record) -> Vec<Notice> {
-    let index = shared.index();
-    index.window(id).map(|before| notice::of_change(before, record)).unwrap_or_default()
 }
 
 fn take_up(shared: &Shared, object: JobStartStop) {

@@ -16,6 +16,8 @@ pub struct WallClock;
 
 impl Clock for WallClock {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        // Cut, never rounded up: a time is not to be told before it is there.
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 }

@@ -93,16 +93,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 async fn measure(options: &Args) -> anyhow::Result<Figures> {
     say("starting etcd, kube-apiserver, the simulated Live API and the operator");
-    let plane = ControlPlane::start(&Options::default())?;
-    let live = start_live_api(&plane, options.windows)?;
-    let kubernetes = install(&plane)?;
+    let control = ControlPlane::start(&Options::default())?;
+    let live = start_live_api(&control, options.windows)?;
+    let kubernetes = install(&control)?;
     let endpoint = ["--live-endpoint", &live.base_url, "--log", "warn"];
     let none: [(&str, &str); 0] = [];
-    let operator = Operator::start(plane.run(), plane.kubeconfig(), endpoint, none)?;
+    let operator = Operator::start(control.run(), control.kubeconfig(), endpoint, none)?;
 
     let plans = plans(options, Timestamp::now());
     let manifests: String = plans.iter().map(Planned::manifest).collect();
-    plane.kubectl().apply(&(account(&live.base_url) + &manifests))?;
+    control.kubectl().apply(&(account(&live.base_url) + &manifests))?;
     let last = plans.iter().map(|planned| planned.stop).max().unwrap_or_default();
     let end = last + SignedDuration::from_millis(i64::from(TURNING_MS) + 5_000);
     wait_until(end, options.windows).await;

@@ -31,8 +31,12 @@ fn one_jobs_plain_windows_with_edits_and_cancels() {
     assert_repeats(async |world| {
         plain_windows(world).await;
         world.until(minutes(60)).await;
-        let blocks =
-            [(minutes(5), minutes(8)), (minutes(12), minutes(14)), (minutes(20), minutes(26)), (minutes(40), minutes(45))];
+        let blocks = [
+            (minutes(5), minutes(8)),
+            (minutes(12), minutes(14)),
+            (minutes(20), minutes(26)),
+            (minutes(40), minutes(45)),
+        ];
         world.assert_blocks("studio", &blocks);
         world.assert_prompt("studio", &blocks, 10);
         for path in ["tv/plain", "tv/later", "tv/longer", "tv/shorter"] {

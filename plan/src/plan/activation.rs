@@ -179,6 +179,10 @@ fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     };
     match seen.reading {
         _ if !facts.believes(seen) => wait_for_turn(draft, facts, alarm),
+        // Whatever it is doing: it takes no start and no stop.
+        _ if seen.is_static == Some(false) => {
+            fail(draft, Reason::NotStatic, "The job is not a static entry point", facts);
+        }
         Reading::GoingOn
             if facts.last_verb() == Some(Verb::Activate) && facts.unchanged_for() < facts.timings.believe_answered =>
         {
@@ -194,9 +198,6 @@ fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
         }
         Reading::Off if late.is_some() => {
             fail(draft, Reason::StartDeadlineExceeded, "startingDeadlineSeconds passed before the start", facts);
-        }
-        Reading::Off if seen.is_static == Some(false) => {
-            fail(draft, Reason::NotStatic, "The job is not a static entry point", facts);
         }
         Reading::Off => wish(draft, facts, alarm),
     }

@@ -33,7 +33,9 @@ impl Trace {
     pub(crate) fn assert_repeats(&self, again: &Self) {
         let (first, second) = (self.lines(), again.lines());
         assert!(!self.writes.is_empty() && !self.calls.is_empty(), "a trace of nothing proves nothing");
-        let Some(differs) = (0..first.len().max(second.len())).find(|i| first.get(*i) != second.get(*i)) else { return };
+        let Some(differs) = (0..first.len().max(second.len())).find(|i| first.get(*i) != second.get(*i)) else {
+            return;
+        };
         let shared = first.get(differs.saturating_sub(5)..differs).unwrap_or_default().join("\n");
         let show = |lines: &[String]| lines.iter().skip(differs).take(5).cloned().collect::<Vec<_>>().join("\n");
         panic!(
