@@ -24,7 +24,7 @@ demo: ## See it work, live, in half a minute; SABOTAGE=refuse-start or lose-stop
 test: ## Build all there is and run every test, against a real kube-apiserver
 	cargo build --workspace --all-targets
 	@$(TESTBED) binaries --with controller-manager >/dev/null
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 generate: ## Write crds/ anew, from src/api/
 	cargo run --quiet -- crds --directory crds

@@ -234,9 +234,14 @@ fn after_failed_start(draft: &mut Draft, others: &Others, facts: &Facts, alarm: 
         due(draft, others, facts, alarm);
         return;
     }
+    // Such a job takes no `deactivate` either: repeating it would be refused for ever.
+    let not_static = draft.record.activation.reason == Some(Reason::NotStatic);
     let never_ours = draft.record.verified_at.is_none() && draft.record.activation.attempts == 0;
     let window = &draft.entry.window;
-    if window.cancel || (window.deleting && !draft.record.has_it_on()) || (facts.now >= stop && never_ours) {
+    if window.cancel
+        || (window.deleting && !draft.record.has_it_on())
+        || (facts.now >= stop && (never_ours || not_static))
+    {
         nothing_to_stop(draft);
         return;
     }
