@@ -38,4 +38,4 @@ check: ## Check formatting, lints, and that crds/ is what src/api/ generates
 
 bench: ## Measure lateness with release builds
 	cargo build --release --workspace --bins
-	@$(TARGET)/release/testbed bench
+	@$(TARGET)/release/testbed bench --readme README.md
