@@ -160,9 +160,11 @@ impl Crowd {
         for job in jobs {
             let report = world.vendor(|vendor| vendor.report(world.now(), job)).unwrap();
             let on = report.state != State::Standby;
-            let long_wanted = (now - COMES_ON..=now).all(|second| self.wants(job, second));
+            let wishes = self.for_job(job);
+            let wanted = |second| wishes.iter().any(|wish| wish.covers(second));
+            let long_wanted = (now - COMES_ON..=now).all(wanted);
             assert!(on || !long_wanted, "at {now} off although wanted: {}\n{report:#?}", self.told(job));
-            let long_unwanted = (now - GOES_OFF..=now).all(|second| !self.wants(job, second));
+            let long_unwanted = !(now - GOES_OFF..=now).any(wanted);
             assert!(!on || !long_unwanted, "at {now} on for nobody: {}\n{report:#?}", self.told(job));
         }
     }
@@ -174,18 +176,18 @@ impl Crowd {
         for start in starts {
             let second = (start.received_us - at(0).as_microsecond()).div_euclid(1_000_000);
             let job = start.job.as_deref().unwrap();
-            let wanted = (second - EDIT..=second).any(|second| self.wants(job, second));
-            assert!(wanted, "started at {second} for nobody: {}", self.told(job));
+            let wishes = self.for_job(job);
+            let wanted = |second| wishes.iter().any(|wish| wish.covers(second));
+            assert!((second - EDIT..=second).any(wanted), "started at {second} for nobody: {}", self.told(job));
         }
     }
 
-    fn wants(&self, job: &str, second: i64) -> bool {
-        self.wishes.iter().any(|wish| wish.job == job && wish.covers(second))
+    fn for_job(&self, job: &str) -> Vec<&Wish> {
+        self.wishes.iter().filter(|wish| wish.job == job).collect()
     }
 
     fn told(&self, job: &str) -> String {
-        let of_job = self.wishes.iter().filter(|wish| wish.job == job);
-        let lines: Vec<String> = of_job.map(|wish| format!("{} {:?}", wish.path, wish.versions)).collect();
-        lines.join("\n")
+        let lines = self.for_job(job).into_iter().map(|wish| format!("{} {:?}", wish.path, wish.versions));
+        lines.collect::<Vec<_>>().join("\n")
     }
 }

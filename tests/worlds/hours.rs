@@ -81,11 +81,12 @@ fn overlaps_over_two_namespaces_while_the_live_api_fails() {
         world.assert_blocks("overlap", &[(minutes(5), minutes(15))]);
         world.assert_blocks("touch", &[(minutes(5), minutes(15)), (minutes(30), minutes(33))]);
         world.assert_blocks("nested", &[(minutes(5), minutes(25))]);
+        world.assert_blocks("gap", &[(minutes(16), minutes(20))]);
         world.assert_blocks("refused", &[(minutes(6), minutes(12))]);
         world.assert_blocks("lost", &[(minutes(6), minutes(12)), (minutes(20), minutes(24))]);
         world.assert_blocks("ignored", &[(minutes(6), minutes(12))]);
         let windows = world.store.list(WINDOWS);
-        assert_eq!(windows.len(), 13);
+        assert_eq!(windows.len(), 15);
         for window in windows {
             assert_eq!(window["status"]["phase"], "Finished", "{window:#}");
         }
@@ -96,7 +97,7 @@ async fn overlaps(world: &mut World) {
     for namespace in ["tv", "sport"] {
         world.settle(namespace);
     }
-    let jobs = ["overlap", "touch", "nested", "refused", "lost", "ignored"];
+    let jobs = ["overlap", "touch", "nested", "gap", "refused", "lost", "ignored"];
     world.jobs(&jobs);
     world.vendor_settings(|settings| settings.latency_jitter_ms = 900);
     world.vendor_settings(|settings| settings.simultaneous_activations = 2);
@@ -113,6 +114,8 @@ async fn overlaps(world: &mut World) {
     world.window("tv/nested-2", "nested", (minutes(6), minutes(9)));
     world.window("sport/nested-3", "nested", (minutes(10), minutes(11)));
     world.window("sport/nested-4", "nested", (minutes(24), minutes(25)));
+    world.window("tv/gap-1", "gap", (minutes(16), minutes(18)));
+    world.window("sport/gap-2", "gap", (minutes(18) + 40, minutes(20)));
     world.window("tv/refused", "refused", (minutes(6), minutes(12)));
     world.window("tv/lost-1", "lost", (minutes(6), minutes(12)));
     world.window("sport/lost-2", "lost", (minutes(20), minutes(24)));

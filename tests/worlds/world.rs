@@ -116,7 +116,11 @@ impl World {
 
     /// Lets the world go on until so many seconds after its beginning.
     pub(crate) async fn until(&self, second: i64) {
-        sleep_until(self.clock.0 + Duration::from_secs(u64::try_from(second).unwrap())).await;
+        self.until_millis(second * 1_000).await;
+    }
+
+    pub(crate) async fn until_millis(&self, millis: i64) {
+        sleep_until(self.clock.0 + Duration::from_millis(u64::try_from(millis).unwrap())).await;
     }
 }
 
