@@ -128,6 +128,10 @@ pub(crate) async fn install_definitions(kubectl: &Kubectl) {
         while !kubectl.ok(["api-resources"]).unwrap().contains("jss") {
             std::thread::sleep(LOOK_AGAIN);
         }
+        // So is what `kubectl explain` reads: the apiserver publishes the schemas in its own time.
+        while ["jss", "liveacct"].iter().any(|kind| kubectl.ok(["explain", kind]).is_err()) {
+            std::thread::sleep(LOOK_AGAIN);
+        }
     })
     .await;
 }
