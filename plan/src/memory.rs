@@ -158,16 +158,9 @@ impl Memory {
         self.looking_since = Some(at);
     }
 
-    /// A look was answered with a reading. An answer that is older than what is known is dropped.
+    /// A look was answered with a reading, of its own or on a page of the job list. An answer that is older than what is known is dropped.
     pub fn look_answered(&mut self, account: &AccountName, seen: Seen) {
         self.looking_since = None;
-        self.not_found.clear();
-        self.looks.insert(account.clone(), Look { asked_at: seen.asked_at, at: seen.at, error: None, failures: 0 });
-        self.see(seen);
-    }
-
-    /// A page of the job list brought a reading of this job, beside any look under way.
-    pub fn listed(&mut self, account: &AccountName, seen: Seen) {
         self.not_found.clear();
         self.looks.insert(account.clone(), Look { asked_at: seen.asked_at, at: seen.at, error: None, failures: 0 });
         self.see(seen);

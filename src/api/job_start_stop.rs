@@ -188,13 +188,12 @@ pub enum DeletionPolicy {
     Retain,
 }
 
-impl DeletionPolicy {
-    /// The word in spec and status.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stop => "Stop",
-            Self::Cancel => "Cancel",
-            Self::Retain => "Retain",
+impl From<DeletionPolicy> for plan::DeletionPolicy {
+    fn from(policy: DeletionPolicy) -> Self {
+        match policy {
+            DeletionPolicy::Stop => Self::Stop,
+            DeletionPolicy::Cancel => Self::Cancel,
+            DeletionPolicy::Retain => Self::Retain,
         }
     }
 }
@@ -421,7 +420,7 @@ mod tests {
             observed_generation: Some(3),
             phase: "Active".to_owned(),
             workflow_id: "d44cf29f4f184757ac0995beb8a0097e".to_owned(),
-            deletion_policy: DeletionPolicy::Stop.as_str().to_owned(),
+            deletion_policy: "Stop".to_owned(),
             activation: task.clone(),
             deactivation: TaskStatus { attempts: 0, lateness_millis: None, ..task },
             job: JobReading { state: "processing".to_owned(), reading: "On".to_owned(), ..JobReading::default() },

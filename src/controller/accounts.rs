@@ -50,11 +50,7 @@ impl Account {
     pub(super) fn parse(object: LiveAccount, dialling: &Dialling, flag: DeletionPolicy) -> Self {
         let namespace = object.namespace().unwrap_or_default();
         let spec = object.spec;
-        let policy = spec.defaults.deletion_policy.map_or(flag, |policy| match policy {
-            api::DeletionPolicy::Stop => DeletionPolicy::Stop,
-            api::DeletionPolicy::Cancel => DeletionPolicy::Cancel,
-            api::DeletionPolicy::Retain => DeletionPolicy::Retain,
-        });
+        let policy = spec.defaults.deletion_policy.map_or(flag, DeletionPolicy::from);
         Self {
             generation: object.metadata.generation.unwrap_or(0),
             resource_version: object.metadata.resource_version.unwrap_or_default(),
@@ -77,6 +73,15 @@ impl Account {
             status: object.status.unwrap_or_default(),
             write_failures: 0,
         }
+    }
+
+    /// Whether the two objects ask for the same: only their statuses, or nothing, differ.
+    pub(super) fn asks_the_same(&self, other: &Self) -> bool {
+        self.endpoint == other.endpoint
+            && self.secret == other.secret
+            && self.secret_key == other.secret_key
+            && self.defaults == other.defaults
+            && self.limits == other.limits
     }
 
     /// Takes over a newer version of the object; what was learnt with an unchanged key stays.

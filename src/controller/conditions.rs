@@ -30,6 +30,19 @@ pub(super) fn whole_seconds(at: Timestamp) -> Time {
 /// At most a kilobyte, cut on a character: vendor texts are not ours to trust.
 pub(super) fn bounded(text: &str) -> String {
     const MOST: usize = 1000;
-    let end = text.char_indices().map(|(i, c)| i + c.len_utf8()).take_while(|end| *end <= MOST).last().unwrap_or(0);
-    if end == text.len() { text.to_owned() } else { format!("{}…", text.get(..end).unwrap_or_default()) }
+    let (kept, cut) = text.split_at(text.floor_char_boundary(MOST));
+    if cut.is_empty() { kept.to_owned() } else { format!("{kept}…") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_on_a_character_and_only_when_too_long() {
+        assert_eq!(bounded(&"a".repeat(1000)), "a".repeat(1000));
+        assert_eq!(bounded(&"a".repeat(1001)), "a".repeat(1000) + "…");
+        assert_eq!(bounded(&"ä".repeat(501)), "ä".repeat(500) + "…");
+        assert_eq!(bounded(&("a".to_owned() + &"ä".repeat(500))), "a".to_owned() + &"ä".repeat(499) + "…");
+    }
 }

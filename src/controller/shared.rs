@@ -97,8 +97,11 @@ impl Shared {
     pub(super) fn decide(&self, keys: impl IntoIterator<Item = JobKey>) -> BTreeSet<AccountName> {
         let mut accounts = BTreeSet::new();
         for key in keys {
-            let decided = self.index().decide(&key, self.clock.now());
+            let mut index = self.index();
+            let decided = index.decide(&key, self.clock.now());
+            // Under the lock: the other lane may decide the same job, and an older deadline must not replace its newer.
             self.timetable.set(Due::Job(key), decided.next);
+            drop(index);
             accounts.extend(decided.accounts);
             self.windows.extend(decided.writes);
             self.accounts.extend(decided.counted);
@@ -112,13 +115,15 @@ impl Shared {
             return;
         }
         for account in accounts {
-            let admitted = self.index().admit(&account, self.clock.now(), calls_first);
-            self.let_go(admitted, account);
+            let mut index = self.index();
+            let admitted = index.admit(&account, self.clock.now(), calls_first);
+            self.timetable.set(Due::Account(account), admitted.next);
+            drop(index);
+            self.let_go(admitted);
         }
     }
 
-    fn let_go(&self, admitted: Admitted, account: AccountName) {
-        self.timetable.set(Due::Account(account), admitted.next);
+    fn let_go(&self, admitted: Admitted) {
         for order in admitted.orders {
             let (jobs, lane) = match &order.request {
                 LiveRequest::List { jobs } => (jobs.clone(), &self.lists),

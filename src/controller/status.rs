@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use plan::{Memory, OnAir, Phase, Reading, Reason, Record, Task, TaskState, Trouble, WindowPlan};
 
+use crate::api::time::{epoch_seconds, read_status};
 use crate::api::{self, JobReading, JobStartStopStatus, TaskStatus};
 
 use super::conditions::{self, bounded, whole_seconds};
@@ -25,14 +26,14 @@ pub(super) fn stored_record(status: &JobStartStopStatus) -> Option<Record> {
     Some(Record {
         activation,
         deactivation,
-        verified_at: instant(&status.job.verified_at),
+        verified_at: read_status(&status.job.verified_at),
         on_air: shown(status, "OnAir").map_or(OnAir::NotOurs, |on_air| match on_air.status.as_str() {
             "True" => OnAir::True,
             "Unknown" => OnAir::Unknown,
             _ => OnAir::False,
         }),
         trouble,
-        finished_at: instant(&status.finished_at),
+        finished_at: read_status(&status.finished_at),
     })
 }
 
@@ -40,20 +41,16 @@ fn shown<'a>(status: &'a JobStartStopStatus, kind: &str) -> Option<&'a Condition
     status.conditions.iter().find(|condition| condition.type_ == kind)
 }
 
-fn instant(text: &str) -> Option<Timestamp> {
-    text.parse().ok()
-}
-
 fn task(status: &TaskStatus) -> Option<Task> {
-    let time = instant(&status.time)?;
+    let time = read_status(&status.time)?;
     Some(Task {
         state: TaskState::parse(&status.state)?,
         reason: Reason::parse(&status.reason),
         message: status.message.clone(),
         time,
-        call_at: instant(&status.call_at).unwrap_or(time),
-        called_at: instant(&status.called_at),
-        confirmed_at: instant(&status.confirmed_at),
+        call_at: read_status(&status.call_at).unwrap_or(time),
+        called_at: read_status(&status.called_at),
+        confirmed_at: read_status(&status.confirmed_at),
         lateness: status.lateness_millis.map(SignedDuration::from_millis),
         attempts: status.attempts,
     })
@@ -99,7 +96,7 @@ fn task_status(task: &Task, given: &str, stored: &TaskStatus) -> TaskStatus {
         message: bounded(&task.message),
         given: given_for(task, given, &stored.given),
         time: api::time::utc(task.time),
-        time_utc: Some(task.time.as_second()),
+        time_utc: Some(epoch_seconds(task.time)),
         call_at: api::time::utc(task.call_at),
         called_at: task.called_at.map(api::time::micros).unwrap_or_default(),
         confirmed_at: task.confirmed_at.map(api::time::micros).unwrap_or_default(),

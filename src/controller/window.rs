@@ -77,7 +77,7 @@ impl Stored {
         let name = ObjectName::new(namespace.clone(), metadata.name.ok_or(Unusable::Metadata("name"))?);
         let times = object.spec.times()?;
         let spec = object.spec;
-        let own_policy = spec.deletion_policy.map(policy);
+        let own_policy = spec.deletion_policy.map(DeletionPolicy::from);
         Ok(Self {
             id: WindowId::new(metadata.uid.ok_or(Unusable::Metadata("uid"))?),
             name,
@@ -128,8 +128,13 @@ impl Stored {
             cancel: self.spec.cancel,
             deletion_policy: self.spec.deletion_policy,
             deleting: self.deleting,
-            finalizer: self.finalizers.iter().any(|finalizer| finalizer == FINALIZER),
+            finalizer: self.has_finalizer(),
         }
+    }
+
+    /// Our finalizer stands on the object.
+    pub(super) fn has_finalizer(&self) -> bool {
+        self.finalizers.iter().any(|finalizer| finalizer == FINALIZER)
     }
 
     /// Takes over a newer version of the object. What was planned stays: a settled state never goes backwards.
@@ -143,14 +148,6 @@ impl Stored {
     pub(super) fn older_than(&self, other: &Self) -> bool {
         let number = |stored: &Self| stored.resource_version.parse::<u64>().ok();
         matches!((number(self), number(other)), (Some(mine), Some(theirs)) if mine < theirs)
-    }
-}
-
-fn policy(policy: api::DeletionPolicy) -> DeletionPolicy {
-    match policy {
-        api::DeletionPolicy::Stop => DeletionPolicy::Stop,
-        api::DeletionPolicy::Cancel => DeletionPolicy::Cancel,
-        api::DeletionPolicy::Retain => DeletionPolicy::Retain,
     }
 }
 

@@ -43,13 +43,15 @@ impl Index {
         self.answered(account);
         for key in asked {
             let Some(job) = self.jobs.get_mut(key) else { continue };
-            job.memory.look_dropped();
             if let Some(seen) = seen.remove(key) {
                 let at = seen.at;
-                job.memory.listed(account, seen);
+                job.memory.look_answered(account, seen);
                 self.contact(account, at, true);
-            } else if let Some(queue) = self.queues.get_mut(account) {
-                queue.unlisted.insert(key.clone());
+            } else {
+                job.memory.look_dropped();
+                if let Some(queue) = self.queues.get_mut(account) {
+                    queue.unlisted.insert(key.clone());
+                }
             }
         }
     }

@@ -30,7 +30,7 @@ impl Index {
             resource_version: stored.resource_version.clone(),
             finalizers,
         };
-        if planned.finalizer == FinalizerWish::Add && !stored.deleting && !stored.window().finalizer {
+        if planned.finalizer == FinalizerWish::Add && !stored.deleting && !stored.has_finalizer() {
             let more = stored.finalizers.iter().cloned().chain([FINALIZER.to_owned()]).collect();
             return Some(finalizers(more));
         }
@@ -43,7 +43,7 @@ impl Index {
                 record: Box::new(planned.record.clone()),
             });
         }
-        if planned.finalizer == FinalizerWish::Remove && stored.window().finalizer {
+        if planned.finalizer == FinalizerWish::Remove && stored.has_finalizer() {
             let fewer = stored.finalizers.iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
             return Some(finalizers(fewer));
         }

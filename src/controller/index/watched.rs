@@ -56,7 +56,7 @@ impl Index {
         touched
     }
 
-    pub(in crate::controller) fn leave(&mut self, key: &JobKey, id: &WindowId) {
+    fn leave(&mut self, key: &JobKey, id: &WindowId) {
         if let Some(job) = self.jobs.get_mut(key) {
             job.windows.remove(id);
         }
@@ -99,6 +99,7 @@ impl Index {
         let limits = newer.limits();
         let queue = self.queues.entry(name.clone()).or_insert_with(|| Queue::new(limits, now));
         queue.load.limits = limits;
+        let same = self.accounts.get(name).is_some_and(|known| known.asks_the_same(&newer));
         match self.accounts.get_mut(name) {
             Some(known) => known.renew(newer),
             None => {
@@ -106,7 +107,11 @@ impl Index {
             }
         }
         self.stale_accounts.insert(name.clone());
-        self.read_key(name);
+        let rekeyed = self.read_key(name);
+        if same {
+            // Our own status write, most often: nothing that its windows are decided by has changed.
+            return rekeyed;
+        }
         let defaults = self.defaults(name);
         let users = self.users.get(name).cloned().unwrap_or_default();
         for id in &users {
