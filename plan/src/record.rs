@@ -50,7 +50,8 @@ pub struct Task {
     pub message: String,
     /// The planned instant. Follows the spec until the task is called or settled.
     pub time: Timestamp,
-    /// When the call is due: `time` less the lead for an activation, `time` for a deactivation.
+    /// When the call is due: `time` less the lead for an activation, `time` for a deactivation. A stop that was moved
+    /// into the past is due when that is seen.
     pub call_at: Timestamp,
     /// When the last call that was not certainly refused was sent.
     pub called_at: Option<Timestamp>,

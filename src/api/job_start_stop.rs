@@ -276,8 +276,8 @@ pub struct TaskStatus {
     #[serde(rename = "timeUTC", skip_serializing_if = "Option::is_none")]
     pub time_utc: Option<i64>,
 
-    /// When the call is due, in UTC: the planned time, for a start with the account's lead taken off. `latenessMillis`
-    /// counts from here.
+    /// When the call is due, in UTC: the planned time, for a start with the account's lead taken off; for a stop that
+    /// was moved into the past, the moment at which the edit was seen. `latenessMillis` counts from here.
     #[serde(skip_serializing_if = "is_default")]
     pub call_at: String,
 
@@ -290,7 +290,7 @@ pub struct TaskStatus {
     #[serde(skip_serializing_if = "is_default")]
     pub confirmed_at: String,
 
-    /// Milliseconds from `callAt` to the first call.
+    /// Milliseconds from `callAt` to `calledAt`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lateness_millis: Option<i64>,
 

@@ -112,7 +112,7 @@ fn on_since(job: &Job) -> Option<Timestamp> {
 }
 
 fn look_error(error: &LiveError) -> LookError {
-    LookError { reason: reason(error), message: error.to_string() }
+    LookError { reason: reason(error), message: sentence(error) }
 }
 
 /// The stable word for what went wrong.
@@ -140,7 +140,14 @@ fn outcome(error: &LiveError) -> Outcome {
         LiveError::NothingToProcess { .. } | LiveError::RateLimited { .. } => (Reason::CallRefused, false),
         _ => (reason(error), false),
     };
-    Outcome::Refused { reason, message: error.to_string(), for_good }
+    Outcome::Refused { reason, message: sentence(error), for_good }
+}
+
+/// An error as a status shows it: with a capital.
+fn sentence(error: &LiveError) -> String {
+    let text = error.to_string();
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 #[cfg(test)]

@@ -172,18 +172,16 @@ async fn collect(mut answer: reqwest::Response, limit: AnswerLimit) -> Result<Re
     Ok(whole)
 }
 
-/// An error and what caused it, in one line; reqwest's own texts say little without the causes.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        // Some layers repeat the one below.
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
+/// What caused an error, in one line. The outer layers of reqwest and hyper-util name themselves and not what went
+/// wrong: they are left out where there is more to tell.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let layers = std::iter::successors(Some(error), |error: &&dyn Error| (*error).source()).map(ToString::to_string);
+    let mut texts: Vec<String> = layers.collect();
+    let of_client = |text: &String| text.starts_with("error sending request") || text.starts_with("client error (");
+    let told = texts.iter().position(|text| !of_client(text)).unwrap_or(0);
+    texts.drain(..told);
+    // Some layers repeat the one below.
+    let repeats = |text: &String, below: Option<&String>| below.is_some_and(|below| text.ends_with(below.as_str()));
+    let kept = (0..texts.len()).filter(|at| !repeats(&texts[*at], texts.get(at + 1)));
+    kept.map(|at| texts[at].as_str()).collect::<Vec<_>>().join(": ")
 }

@@ -1,6 +1,6 @@
 //! A window while it is being decided.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::facts::Facts;
 use super::{Entry, ReadPurpose};
@@ -47,9 +47,9 @@ impl<'a> Draft<'a> {
             record.activation.time = window.activation;
             record.activation.call_at = window.start();
         }
-        if !record.deactivation.frozen() {
+        if !record.deactivation.frozen() && record.deactivation.time != window.deactivation {
             record.deactivation.time = window.deactivation;
-            record.deactivation.call_at = window.deactivation;
+            record.deactivation.call_at = stop_from(window.deactivation, facts);
         }
         let mut draft = Self {
             entry,
@@ -231,6 +231,13 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// When a stop that was moved to `time` is due. "Stop now" is written as any time in the past: such a stop is due
+/// when the edit is seen, and late from then. A process that has not read the job yet may have been down through the
+/// edit and the time: it cannot tell, and counts from the time.
+fn stop_from(time: Timestamp, facts: &Facts) -> Timestamp {
+    if facts.memory.seen.is_some() { time.max(facts.now) } else { time }
+}
+
 /// Writes the last call on the task it was made for. Running it again changes nothing.
 fn stamp(record: &mut Record, call: &Call) {
     let task = match call.verb {
@@ -244,7 +251,7 @@ fn stamp(record: &mut Record, call: &Call) {
     if let Some((_, Outcome::Refused { reason, message, for_good })) = &call.answered {
         // This one certainly changed nothing; one before it still may have.
         task.called_at = call.earlier;
-        task.lateness = call.earlier.and(task.lateness);
+        task.lateness = call.earlier.and_then(|earlier| lateness(earlier, task));
         let reason = match (reason, call.verb) {
             (Reason::CallRefused, Verb::Activate) if !for_good => Reason::StartRefused,
             (Reason::CallRefused, Verb::Deactivate) => Reason::StopRefused,
@@ -257,9 +264,13 @@ fn stamp(record: &mut Record, call: &Call) {
         return;
     }
     task.called_at = Some(call.sent_at);
-    // A stop that a deletion or a cancel asks for comes before its planned time and is not late.
-    task.lateness = Some(call.sent_at.duration_since(task.call_at)).filter(|late| !late.is_negative());
+    task.lateness = lateness(call.sent_at, task);
     match (&call.answered, call.verb) {
+        (Some((_, Outcome::Unanswered(why))), Verb::Deactivate) if call.attempt > 1 => {
+            let message = format!("Called {} times; not read off yet. The last answer was lost: {why}", call.attempt);
+            // The word tells the next process how long to wait: see `recorded_call`.
+            task.say(Reason::AnswerLost, message);
+        }
         (Some((_, Outcome::Unanswered(why))), _) => {
             task.say(Reason::AnswerLost, format!("The answer to the last call was lost: {why}"));
         }
@@ -273,6 +284,11 @@ fn stamp(record: &mut Record, call: &Call) {
         }
         (_, Verb::Deactivate) => task.say(Reason::Stopping, "Called; not read off yet."),
     }
+}
+
+/// A stop that a deletion or a cancel asks for comes before its planned time and is not late.
+fn lateness(sent_at: Timestamp, task: &Task) -> Option<SignedDuration> {
+    Some(sent_at.duration_since(task.call_at)).filter(|late| !late.is_negative())
 }
 
 /// On air as the last believable reading has it. Without one the last word stands, until it is older than a channel

@@ -148,8 +148,6 @@ impl Plane {
     }
 
     async fn furnish(control: Control) -> Self {
-        // Its client for the apiserver; an error says that another scene was first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let (control, operator_kubeconfig) = blocking(move || {
             let kubeconfig = control.service_account_kubeconfig("live", "jobstartstop").unwrap();
             (control, kubeconfig)

@@ -14,6 +14,10 @@ pub(crate) fn check(records: &[Record]) {
     }
     for (before, after) in records.iter().zip(records.iter().skip(1)) {
         follows(before.status(), after.status());
+        // A condition may have turned and turned back in versions that nobody saw.
+        if !after.after_gap {
+            transitions_follow(before.status(), after.status());
+        }
     }
 }
 
@@ -80,6 +84,9 @@ fn follows(before: &JobStartStopStatus, after: &JobStartStopStatus) {
     assert!(before.observed_generation <= after.observed_generation, "an older generation is never observed again");
     task_follows(&before.activation, &after.activation);
     task_follows(&before.deactivation, &after.deactivation);
+}
+
+fn transitions_follow(before: &JobStartStopStatus, after: &JobStartStopStatus) {
     for next in &after.conditions {
         if let Some(last) = condition(before, &next.type_) {
             transition_follows(last, next);

@@ -54,6 +54,8 @@ fn playing(programme: &'static [Scene]) -> MutexGuard<'static, Playing> {
         let now = programme.iter().filter(|_| whole_programme());
         Mutex::new(now.map(|scene| (scene.name, start(scene))).collect())
     };
+    // Every client of every scene wants it, whichever comes first. An error says that it is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     PLAYING.get_or_init(start_all).lock().unwrap_or_else(PoisonError::into_inner)
 }
 

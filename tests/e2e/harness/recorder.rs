@@ -19,6 +19,8 @@ pub(crate) struct Record {
     pub(crate) object: JobStartStop,
     /// The object went; this is how it stood last.
     pub(crate) deleted: bool,
+    /// It came with a new list: versions between the one before and this one were not seen.
+    pub(crate) after_gap: bool,
 }
 
 impl Record {
@@ -60,16 +62,22 @@ impl Recorder {
                 Ok(Event::InitDone) => {
                     listed.take().map(|listed| listed.send(()));
                 }
-                Ok(Event::InitApply(object) | Event::Apply(object)) => self.note(object, false),
-                Ok(Event::Delete(object)) => self.note(object, true),
+                Ok(Event::InitApply(object)) => {
+                    self.note(Record { at: Timestamp::now(), object, deleted: false, after_gap: true });
+                }
+                Ok(Event::Apply(object)) => {
+                    self.note(Record { at: Timestamp::now(), object, deleted: false, after_gap: false });
+                }
+                Ok(Event::Delete(object)) => {
+                    self.note(Record { at: Timestamp::now(), object, deleted: true, after_gap: false });
+                }
                 // A scene's own apiserver is killed at times.
                 Err(_) => tokio::time::sleep(super::LOOK_AGAIN).await,
             }
         }
     }
 
-    fn note(&self, object: JobStartStop, deleted: bool) {
-        let record = Record { at: Timestamp::now(), object, deleted };
+    fn note(&self, record: Record) {
         let mut all = self.lock();
         let records = all.entry(record.object.uid().unwrap()).or_default();
         let version = |record: &Record| record.object.resource_version();

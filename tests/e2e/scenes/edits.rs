@@ -99,7 +99,8 @@ pub(crate) async fn a_stop_moved_before_the_start_on_air_is_a_stop_now() {
     let window = stage.window("news", &news).between(in_seconds(2), in_seconds(600)).create().await;
     window.reaches("Active").await;
     window.edit(json!({ "deactivation": { "time": "2000-01-01T00:00:00Z" } })).await;
-    window.reaches("Finished").await;
+    let finished = window.reaches("Finished").await;
+    assert!(finished.deactivation.lateness_millis < Some(2000), "late from the edit: {:?}", finished.deactivation);
     news.was_called(1, 1).await;
 }
 

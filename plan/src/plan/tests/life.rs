@@ -110,6 +110,29 @@ fn stop_now_is_an_edit_of_the_stop() {
 }
 
 #[test]
+fn a_stop_moved_into_the_past_is_late_from_the_edit() {
+    for to in [1100, 1400, 1499] {
+        let mut rig = Rig::one();
+        rig.until(1500).edit("w", |w| w.deactivation = fixtures::at(to));
+        rig.until(3000);
+        assert_eq!(rig.record("w").deactivation.time, fixtures::at(to));
+        assert_eq!(rig.record("w").deactivation.lateness, Some(SignedDuration::from_millis(5)), "moved to {to}");
+    }
+}
+
+#[test]
+fn a_stop_that_passed_while_nobody_was_there_is_late_from_its_time() {
+    let mut rig = Rig::one();
+    rig.until(1500);
+    rig.crash();
+    rig.edit("w", |w| w.deactivation = fixtures::at(1600));
+    rig.down_until(1700);
+    rig.until(3000);
+    let late = rig.record("w").deactivation.lateness.unwrap();
+    assert!(late >= SignedDuration::from_secs(100), "{late:?}");
+}
+
+#[test]
 fn an_edit_that_lost_the_race_changes_nothing_and_says_so() {
     let mut rig = Rig::one();
     rig.until(1001).edit("w", |w| w.activation = fixtures::at(1100));
