@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::pages::root;
 
 /// Four control planes may start at once on two cores.
-const LONGEST: Duration = Duration::from_secs(180);
+const LONGEST: Duration = Duration::from_mins(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// A `make demo` under way, in a process group of its own as in a terminal.
