@@ -34,9 +34,11 @@ pub fn changes(
     if old_health.as_ref().map(Health::reason) != Some(health.reason()) {
         let told = all.iter().any(|a: &Announcement| a.reason == health.reason());
         match &health {
-            Health::Ready(reason @ (Reason::Scheduled | Reason::StoppedExternally), note) if !told => {
+            Health::Ready(reason @ (Reason::Scheduled | Reason::StoppedExternally | Reason::AutoDeactivated), note)
+                if !told =>
+            {
                 all.push(Announcement {
-                    warning: *reason == Reason::StoppedExternally,
+                    warning: *reason != Reason::Scheduled,
                     reason: *reason,
                     action: "Check",
                     note: note.clone(),

@@ -30,7 +30,7 @@ impl Status {
 /// A condition, without the times and generations that the writer adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// `Ready`, `Reconciling`, `Stalled`, `OnAir`, `Conflict`, `Suspended`, `CapacityShort`.
+    /// `Ready`, `Reconciling`, `Stalled`, `OnAir`, `Conflict`, `Drifted`, `Suspended`, `CapacityShort`.
     pub kind: &'static str,
     /// Whether it holds.
     pub status: Status,
@@ -87,12 +87,14 @@ impl Health {
 pub fn health(window: &Window, record: &Record) -> Health {
     let (activation, deactivation) = (&record.activation, &record.deactivation);
     match Phase::of(record) {
+        _ if deactivation.state == TaskState::Failed => {
+            Health::Stalled(deactivation.reason.unwrap_or(Reason::StopGivenUp), deactivation.message.clone())
+        }
         Phase::Finished => Health::Ready(Reason::Finished, said(&deactivation.message, "Started and stopped.")),
         Phase::Cancelled if record.settled() => {
-            let reason = if deactivation.reason == Some(Reason::StopCancelled) {
-                Reason::StopCancelled
-            } else {
-                Reason::Cancelled
+            let reason = match deactivation.reason {
+                Some(reason @ (Reason::StopCancelled | Reason::Retained)) => reason,
+                _ => Reason::Cancelled,
             };
             Health::Ready(reason, said(&deactivation.message, "Cancelled."))
         }
@@ -133,10 +135,10 @@ fn under_way(window: &Window, record: &Record) -> Health {
             Health::Ready(Reason::Suspended, "Suspended: no start is made while spec.suspend is true.".into())
         }
         (TaskState::Pending, None) => Health::Ready(Reason::Scheduled, format!("Starts at {}.", activation.call_at)),
-        _ if record.on_air == OnAir::False => Health::Ready(
-            Reason::StoppedExternally,
-            format!("Off air before its stop at {}; it is not switched on again.", deactivation.call_at),
-        ),
+        _ if record.on_air == OnAir::False => {
+            let reason = record.drift.unwrap_or(Reason::StoppedExternally);
+            Health::Ready(reason, format!("Off air before its stop at {}. {}", deactivation.call_at, reason.meaning()))
+        }
         _ => Health::Ready(Reason::OnAir, format!("On air until {}.", deactivation.call_at)),
     }
 }
@@ -158,7 +160,8 @@ pub fn on_air(record: &Record) -> Option<Condition> {
         OnAir::True => (Status::True, Reason::OnAir, "The channel was read on."),
         OnAir::Unknown => (Status::Unknown, Reason::Turning, "The channel is turning, or could not be read."),
         OnAir::False if stopped_early => {
-            (Status::False, Reason::StoppedExternally, Reason::StoppedExternally.meaning())
+            let reason = record.drift.unwrap_or(Reason::StoppedExternally);
+            (Status::False, reason, reason.meaning())
         }
         OnAir::False if record.activation.is_pending() => (Status::False, Reason::NotStarted, "The start is ahead."),
         OnAir::False => (Status::False, Reason::OffAir, "The channel is not on air through this window."),
@@ -177,6 +180,10 @@ pub fn of(window: &Window, record: &Record, conflict: Option<&str>) -> Vec<Condi
             reason: Reason::Overlap,
             message: format!("Overlaps with {with} on the same job; the channel stays on until the last of them ends."),
         });
+    }
+    if let Some(reason) = record.drift {
+        let message = reason.meaning().to_owned();
+        all.push(Condition { kind: "Drifted", status: Status::True, reason, message });
     }
     if window.suspend && record.activation.is_pending() {
         all.push(Condition {

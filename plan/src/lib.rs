@@ -32,4 +32,4 @@ pub use reading::Reading;
 pub use reason::Reason;
 pub use record::{OnAir, Record, Task, TaskState, Trouble};
 pub use timings::Timings;
-pub use window::{DeletionPolicy, Window};
+pub use window::{Deletion, DeletionPolicy, Window};

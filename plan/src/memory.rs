@@ -51,6 +51,8 @@ pub enum Outcome {
 pub struct Call {
     /// Which of the two.
     pub verb: Verb,
+    /// With whose key; `None`: an earlier process made it.
+    pub account: Option<AccountName>,
     /// The windows it was made for.
     pub windows: Vec<WindowId>,
     /// When it was sent.
@@ -97,6 +99,9 @@ pub struct Seen {
     pub is_static: Option<bool>,
     /// The newest instant since which `state_history` shows the job on (by the vendor's clock).
     pub on_since: Option<Timestamp>,
+    /// When it was last on, `state_history` shows it without an encoder (`waiting`, `disconnected`): the vendor
+    /// switches such a job off by itself after a while.
+    pub encoder_was_gone: bool,
     /// When the question was sent: only what happened before it is surely seen.
     pub asked_at: Timestamp,
     /// When the answer came.
@@ -133,6 +138,17 @@ pub(crate) struct NotFound {
     count: u32,
 }
 
+/// A run of answers that reject an account: its key, or its knowledge of the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rejection {
+    /// `KeyRefused` or `JobNotFound`.
+    pub(crate) reason: Reason,
+    /// When the first of the run came.
+    pub(crate) since: Timestamp,
+    /// When the last came.
+    pub(crate) last: Timestamp,
+}
+
 /// What this process knows of one job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -148,6 +164,10 @@ pub struct Memory {
     pub(crate) call: Option<Call>,
     /// Answers "job not found" without a reading since, by account: another key's say nothing.
     pub(crate) not_found: BTreeMap<AccountName, NotFound>,
+    /// Accounts that the Live API rejected when they were last tried.
+    pub(crate) rejections: BTreeMap<AccountName, Rejection>,
+    /// Since when no window of the job has an account that can be used.
+    pub(crate) keyless_since: Option<Timestamp>,
     /// Why the account lets the wanted call wait, if it does.
     pub(crate) held_back: Option<Reason>,
 }
@@ -162,6 +182,7 @@ impl Memory {
     pub fn look_answered(&mut self, account: &AccountName, seen: Seen) {
         self.looking_since = None;
         self.not_found.clear();
+        self.rejections.remove(account);
         self.looks.insert(account.clone(), Look { asked_at: seen.asked_at, at: seen.at, error: None, failures: 0 });
         self.see(seen);
     }
@@ -184,8 +205,21 @@ impl Memory {
             run.last = at;
             run.count += 1;
         }
+        self.note_rejection(account, error.reason, at);
         let failures = self.looks.get(account).map_or(0, |look| look.failures) + 1;
         self.looks.insert(account.clone(), Look { asked_at, at, error: Some(error), failures });
+    }
+
+    fn note_rejection(&mut self, account: &AccountName, reason: Reason, at: Timestamp) {
+        if matches!(reason, Reason::KeyRefused | Reason::JobNotFound) {
+            let since = self.rejections.get(account).filter(|run| run.reason == reason).map_or(at, |run| run.since);
+            self.rejections.insert(account.clone(), Rejection { reason, since, last: at });
+        }
+    }
+
+    /// Whether any window of the job has an account that can be used.
+    pub fn key_at_hand(&mut self, any: bool, now: Timestamp) {
+        self.keyless_since = if any { None } else { Some(self.keyless_since.unwrap_or(now)) };
     }
 
     /// A look was called off before it was sent.
@@ -194,20 +228,35 @@ impl Memory {
     }
 
     /// A call is being sent.
-    pub fn call_sent(&mut self, verb: Verb, windows: Vec<WindowId>, attempt: u32, sent_at: Timestamp) {
+    pub fn call_sent(
+        &mut self,
+        verb: Verb,
+        account: &AccountName,
+        windows: Vec<WindowId>,
+        attempt: u32,
+        sent_at: Timestamp,
+    ) {
         self.held_back = None;
         let earlier = self
             .call
             .as_ref()
             .filter(|last| last.verb == verb && last.windows.iter().any(|window| windows.contains(window)))
             .and_then(|last| if last.refused() { last.earlier } else { Some(last.sent_at) });
-        self.call = Some(Call { verb, windows, sent_at, attempt, answered: None, earlier });
+        self.call =
+            Some(Call { verb, account: Some(account.clone()), windows, sent_at, attempt, answered: None, earlier });
     }
 
     /// The call under way was answered, or given up on.
     pub fn call_answered(&mut self, at: Timestamp, outcome: Outcome) {
-        if let Some(call) = &mut self.call {
-            call.answered = Some((at, outcome));
+        let Some(call) = &mut self.call else { return };
+        let account = call.account.clone();
+        call.answered = Some((at, outcome.clone()));
+        match (account, outcome) {
+            (Some(account), Outcome::Accepted) => {
+                self.rejections.remove(&account);
+            }
+            (Some(account), Outcome::Refused { reason, .. }) => self.note_rejection(&account, reason, at),
+            _ => {}
         }
     }
 
@@ -248,6 +297,7 @@ impl Memory {
     pub fn forget_failures(&mut self, account: &AccountName) {
         self.looks.retain(|name, look| name != account || look.error.is_none());
         self.not_found.remove(account);
+        self.rejections.remove(account);
     }
 
     /// The last call.

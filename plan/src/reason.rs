@@ -106,6 +106,10 @@ reasons! {
     StopAlreadyMade,
     /// The stop was cancelled while on air: the channel stays on until somebody switches it off.
     StopCancelled,
+    /// Deleted under the policy Retain, or with its definition: nothing is called, the channel stays as it is.
+    Retained,
+    /// The window was deleted on air, and no API key could be had to switch its channel off: it may still be on.
+    StopGivenUp,
     /// The start failed or was missed, so there is nothing to stop.
     StartFailed,
     /// The start had failed or was missed, but the channel was on at the end of the window and was switched off.
@@ -114,6 +118,9 @@ reasons! {
     CancelledDuringStart,
     /// Somebody, or the vendor, switched the channel off inside the window. It is not switched on again.
     StoppedExternally,
+    /// The channel went off inside the window while no encoder was connected: most likely the vendor switched it off,
+    /// as it does after half an hour without one. It is not switched on again.
+    AutoDeactivated,
     /// The channel is on although this window, long past, is over and no other window wants it on.
     LeftOn,
     /// The channel is going on or off.
@@ -178,6 +185,7 @@ impl Reason {
                 | Self::StartDeadlineExceeded
                 | Self::StartMissed
                 | Self::StartNotConfirmed
+                | Self::StopGivenUp
         )
     }
 }

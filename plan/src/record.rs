@@ -55,6 +55,9 @@ pub struct Task {
     pub call_at: Timestamp,
     /// When the last call that was not certainly refused was sent.
     pub called_at: Option<Timestamp>,
+    /// When the last call was sent, whatever became of it: a refused one is repeated after a wait that outlives the
+    /// process.
+    pub attempted_at: Option<Timestamp>,
     /// When a reading settled it.
     pub confirmed_at: Option<Timestamp>,
     /// `called_at` less `call_at`.
@@ -72,6 +75,7 @@ impl Task {
             time,
             call_at,
             called_at: None,
+            attempted_at: None,
             confirmed_at: None,
             lateness: None,
             attempts: 0,
@@ -136,6 +140,9 @@ pub struct Record {
     pub on_air: OnAir,
     /// What the last look at key, account and job found wrong.
     pub trouble: Option<Trouble>,
+    /// Why the channel is off inside the window although nobody called a stop: `StoppedExternally` or
+    /// `AutoDeactivated`. Shown, and not fought.
+    pub drift: Option<Reason>,
     /// When both tasks were settled.
     pub finished_at: Option<Timestamp>,
 }
@@ -149,6 +156,7 @@ impl Record {
             verified_at: None,
             on_air: OnAir::False,
             trouble: None,
+            drift: None,
             finished_at: None,
         }
     }

@@ -34,6 +34,10 @@ pub struct Timings {
     pub retry_most: SignedDuration,
     /// How long three readings "job not found" must span before they count as evidence. 60 s.
     pub not_found_span: SignedDuration,
+    /// How long no key at all is at hand before the stop of a deleted window is given up. 60 s.
+    pub give_up_without_key: SignedDuration,
+    /// The same when every key is refused. 10 min.
+    pub give_up_refused: SignedDuration,
 }
 
 impl Default for Timings {
@@ -54,6 +58,8 @@ impl Default for Timings {
             retry_first: s(1),
             retry_most: s(30),
             not_found_span: s(60),
+            give_up_without_key: s(60),
+            give_up_refused: s(10 * 60),
         }
     }
 }
@@ -87,6 +93,8 @@ impl Timings {
             retry_first,
             retry_most,
             not_found_span,
+            give_up_without_key,
+            give_up_refused,
         } = Self::default();
         Self {
             channel_turn: channel_turn / by,
@@ -103,6 +111,8 @@ impl Timings {
             retry_first: retry_first / by,
             retry_most: retry_most / by,
             not_found_span: not_found_span / by,
+            give_up_without_key: give_up_without_key / by,
+            give_up_refused: give_up_refused / by,
         }
     }
 

@@ -27,9 +27,23 @@ impl DeletionPolicy {
     }
 }
 
+/// Whether the object is being deleted, and by what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Deletion {
+    /// It is not.
+    #[default]
+    No,
+    /// It is; whether its definition goes with it is not known yet. Deleting a definition marks each of its objects
+    /// deleted, and nobody who does that means to cut every channel.
+    Unclear,
+    /// It is, and its definition stays: somebody means this object, or its namespace.
+    Meant,
+    /// It goes because its definition is being deleted.
+    WithDefinition,
+}
+
 /// One window as its owner wants it now, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each mirrors one independent field of the object")]
 pub struct Window {
     /// The object's uid.
     pub id: WindowId,
@@ -53,13 +67,33 @@ pub struct Window {
     pub cancel: bool,
     /// As it applies: object over account over flag.
     pub deletion_policy: DeletionPolicy,
-    /// The object is being deleted.
-    pub deleting: bool,
+    /// Whether the object is being deleted.
+    pub deletion: Deletion,
     /// Our finalizer stands on the object. Without it nothing is called for this window.
     pub finalizer: bool,
 }
 
 impl Window {
+    /// The object is being deleted.
+    pub fn deleting(&self) -> bool {
+        self.deletion != Deletion::No
+    }
+
+    /// What its deletion does to its channel: every policy acts as Retain while the definition goes. `None`: it is not
+    /// being deleted.
+    pub fn deleted_under(&self) -> Option<DeletionPolicy> {
+        match self.deletion {
+            Deletion::No => None,
+            Deletion::WithDefinition => Some(DeletionPolicy::Retain),
+            Deletion::Unclear | Deletion::Meant => Some(self.deletion_policy),
+        }
+    }
+
+    /// Its deletion asks for the channel to be switched off now.
+    pub fn deleted_to_stop(&self) -> bool {
+        self.deletion == Deletion::Meant && self.deletion_policy == DeletionPolicy::Stop
+    }
+
     /// When the start is to be called: `activation.time` less the lead.
     pub fn start(&self) -> Timestamp {
         self.activation.checked_sub(self.lead).unwrap_or(self.activation)

@@ -76,7 +76,7 @@ fn ended(draft: &mut Draft) {
 /// Nothing has left, or what left was not carried out.
 fn not_called(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     let window = &draft.entry.window;
-    if window.deleting {
+    if window.deleting() {
         call_off(draft, Reason::Deleted, "Deleted before the start.");
         return;
     }
@@ -237,8 +237,7 @@ fn wish(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
             "Called, but the channel was read off long enough after it to be believed; it is called again.",
         );
     }
-    if let Some(retry_at) = facts.retry_at(Verb::Activate, draft.entry.window.id.as_str()).filter(|at| *at > facts.now)
-    {
+    if let Some(retry_at) = facts.retry_at(Verb::Activate, draft.entry).filter(|at| *at > facts.now) {
         alarm.at(retry_at);
         draft.look_from(retry_at, ReadPurpose::ForCall, facts);
         return;

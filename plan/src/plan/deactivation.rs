@@ -9,7 +9,7 @@ use crate::memory::{Seen, Verb};
 use crate::reading::Reading;
 use crate::reason::Reason;
 use crate::record::TaskState;
-use crate::window::DeletionPolicy;
+use crate::window::{Deletion, DeletionPolicy};
 
 /// Decides the stop of one window.
 pub(crate) fn step(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
@@ -21,7 +21,16 @@ pub(crate) fn step(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mu
 }
 
 fn decide(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
-    if draft.entry.window.deleting && draft.entry.window.deletion_policy == DeletionPolicy::Retain {
+    let window = &draft.entry.window;
+    if window.deleted_under() == Some(DeletionPolicy::Retain) && draft.record.has_it_on() {
+        leave_on(draft);
+        return;
+    }
+    if window.deleting()
+        && draft.record.has_it_on()
+        && let Some(why) = facts.credentials_gone(draft.entry, alarm)
+    {
+        give_up(draft, why);
         return;
     }
     match draft.record.activation.state {
@@ -32,9 +41,33 @@ fn decide(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) 
     }
 }
 
+/// Deleted, and not to be called for: the last word on it says what stays.
+fn leave_on(draft: &mut Draft) {
+    let message = match draft.entry.window.deletion {
+        Deletion::WithDefinition => {
+            "The definition of JobStartStop is being deleted: nothing is called, and the channel stays as it is."
+        }
+        _ => "Deleted under Retain: nothing is called, and the channel stays as it is.",
+    };
+    draft.record.deactivation.settle(TaskState::Cancelled, Reason::Retained, message);
+    if draft.record.activation.is_pending() {
+        draft.record.activation.settle(TaskState::Cancelled, Reason::Retained, message);
+    }
+}
+
+/// The one way in which a stop ends without a reading: the object goes, and a person is told.
+fn give_up(draft: &mut Draft, why: &str) {
+    let message = format!("Given up: {why}. The channel may still be on, and billed; switch it off by hand.");
+    draft.record.deactivation.settle(TaskState::Failed, Reason::StopGivenUp, message);
+    if draft.record.activation.is_pending() {
+        let message = "Called, and never confirmed before the window was deleted.";
+        draft.record.activation.settle(TaskState::Failed, Reason::StartNotConfirmed, message);
+    }
+}
+
 /// The start was called and is not settled: the channel may be on, so an end that comes now is made.
 fn starting(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
-    if draft.entry.window.deleting && draft.entry.window.deletion_policy == DeletionPolicy::Stop {
+    if draft.entry.window.deleted_to_stop() {
         draft.stop_now(facts.now);
     }
     if facts.now >= draft.due(Verb::Deactivate) {
@@ -48,12 +81,11 @@ fn started(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm)
         return;
     }
     let called_back = draft.record.activation.reason == Some(Reason::CancelledDuringStart);
-    let deleting = draft.entry.window.deleting && draft.entry.window.deletion_policy == DeletionPolicy::Stop;
     if draft.called_off() && !called_back && draft.record.deactivation.called_at.is_none() {
         drop_stop(draft, others);
         return;
     }
-    if called_back || deleting || draft.record.deactivation.called_at.is_some() {
+    if called_back || draft.entry.window.deleted_to_stop() || draft.record.deactivation.called_at.is_some() {
         draft.stop_now(facts.now);
     }
     let stop = draft.due(Verb::Deactivate);
@@ -135,7 +167,7 @@ fn insist(draft: &mut Draft, seen: Option<&Seen>, stop: Timestamp, facts: &Facts
     if facts.call_under_way() {
         return;
     }
-    let retry_at = facts.retry_at(Verb::Deactivate, draft.entry.window.id.as_str());
+    let retry_at = facts.retry_at(Verb::Deactivate, draft.entry);
     let patience_over = facts.believable_at();
     let patient = patience_over.is_none_or(|at| at <= facts.now);
     let longest = facts.timings.believe_answered;
@@ -239,13 +271,13 @@ fn after_failed_start(draft: &mut Draft, others: &Others, facts: &Facts, alarm: 
     let never_ours = draft.record.verified_at.is_none() && draft.record.activation.attempts == 0;
     let window = &draft.entry.window;
     if window.cancel
-        || (window.deleting && !draft.record.has_it_on())
+        || (window.deleting() && !draft.record.has_it_on())
         || (facts.now >= stop && (never_ours || not_static))
     {
         nothing_to_stop(draft);
         return;
     }
-    if window.deleting {
+    if window.deletion == Deletion::Meant {
         draft.stop_now(facts.now);
     }
     let stop = draft.due(Verb::Deactivate);

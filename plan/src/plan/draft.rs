@@ -135,16 +135,22 @@ impl<'a> Draft<'a> {
 
     /// Asks for a look, not before `from`.
     pub(crate) fn look_from(&mut self, from: Timestamp, purpose: ReadPurpose, facts: &Facts) {
-        let Some(account) = facts.account_for(self.entry) else { return };
+        if let Some(account) = facts.account_for(self.entry) {
+            self.look_with(account, from, purpose, facts);
+        }
+    }
+
+    fn look_with(&mut self, account: AccountName, from: Timestamp, purpose: ReadPurpose, facts: &Facts) {
         if let Some(due) = facts.look_due(&account, purpose, from, self.entry.window.id.as_str()) {
             self.look_wishes.push(LookWish { due, purpose, account });
         }
     }
 
-    /// A look that checks key and job with this window's own account.
+    /// A look that checks key and job with this window's own account, whoever's key its stop is made with.
     fn check(&mut self, facts: &Facts) {
         if self.entry.access.is_none() {
-            self.look(ReadPurpose::Check, facts);
+            let own = self.entry.window.account.clone();
+            self.look_with(own, Timestamp::MIN, ReadPurpose::Check, facts);
         }
     }
 
@@ -158,14 +164,14 @@ impl<'a> Draft<'a> {
             && window.finalizer
             && (self.record.activation.called_at.is_some() || !window.suspend);
         let called_back = self.record.activation.reason == Some(Reason::CancelledDuringStart);
-        let retained = window.deleting && window.deletion_policy == DeletionPolicy::Retain;
+        let retained = window.deleted_under() == Some(DeletionPolicy::Retain);
         let holds = self.record.verified_at.is_some()
             && self.record.deactivation.is_pending()
             && (started || starting)
             && (called_back || !self.called_off())
             && !retained;
         let stop = self.record.deactivation.call_at;
-        let stop = if called_back || window.deleting { stop.min(now) } else { stop };
+        let stop = if called_back || window.deleted_to_stop() { stop.min(now) } else { stop };
         if holds { Interval::new(self.record.activation.call_at, stop) } else { None }
     }
 
@@ -174,19 +180,20 @@ impl<'a> Draft<'a> {
         let window = &self.entry.window;
         let open = matches!(self.record.activation.state, TaskState::Pending | TaskState::Finished)
             && self.record.deactivation.is_pending();
-        let claims = open && self.record.verified_at.is_some() && !window.deleting && !window.cancel;
+        let claims = open && self.record.verified_at.is_some() && !window.deleting() && !window.cancel;
         if claims { Interval::new(self.record.activation.call_at, self.record.deactivation.call_at) } else { None }
     }
 
     /// As the Live API's DELETE wants it: `cancel`, or a deletion under the policy Cancel.
     pub(crate) fn called_off(&self) -> bool {
         let window = &self.entry.window;
-        window.cancel || (window.deleting && window.deletion_policy == DeletionPolicy::Cancel)
+        window.cancel || window.deleted_under() == Some(DeletionPolicy::Cancel)
     }
 
     /// What is shown of the channel, and the looks that keep it true.
     pub(crate) fn watch(&mut self, facts: &Facts) {
         self.record.on_air = self.on_air(facts);
+        self.note_drift(facts);
         self.note_trouble(facts);
         let unsettled = !self.record.settled();
         if unsettled && (self.record.verified_at.is_none() || self.record.trouble.is_some()) {
@@ -202,10 +209,27 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Off inside the window, and nobody here called a stop.
+    fn note_drift(&mut self, facts: &Facts) {
+        let Record { activation, deactivation, on_air, drift, .. } = &mut self.record;
+        let inside = activation.state == TaskState::Finished && deactivation.is_pending();
+        match on_air {
+            OnAir::False if inside && deactivation.called_at.is_none() => {
+                let vendor = facts.memory.seen.as_ref().is_some_and(|seen| seen.encoder_was_gone);
+                let reason = if vendor { Reason::AutoDeactivated } else { Reason::StoppedExternally };
+                drift.get_or_insert(reason);
+            }
+            OnAir::True => *drift = None,
+            _ => {}
+        }
+    }
+
     fn on_air(&self, facts: &Facts) -> OnAir {
         let Record { activation, deactivation, on_air, .. } = &self.record;
         match (activation.state, deactivation.state, deactivation.reason) {
             (_, _, Some(Reason::KeptOnAir)) => OnAir::NotOurs,
+            (_, _, Some(Reason::Retained)) => *on_air,
+            (_, TaskState::Failed, _) => OnAir::Unknown,
             (TaskState::Finished, TaskState::Cancelled, Some(Reason::StopCancelled)) if *on_air == OnAir::False => {
                 OnAir::False
             }
@@ -248,6 +272,7 @@ fn stamp(record: &mut Record, call: &Call) {
         return;
     }
     task.attempts = task.attempts.max(call.attempt);
+    task.attempted_at = Some(call.sent_at);
     if let Some((_, Outcome::Refused { reason, message, for_good })) = &call.answered {
         // This one certainly changed nothing; one before it still may have.
         task.called_at = call.earlier;

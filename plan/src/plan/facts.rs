@@ -15,7 +15,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) memory: &'a Memory,
     pub(crate) now: Timestamp,
     pub(crate) timings: &'a Timings,
-    entries: &'a [Entry],
+    pub(super) entries: &'a [Entry],
     /// The last call: this process's, or what the records tell of an earlier one's.
     call: Option<Call>,
 }
@@ -89,32 +89,17 @@ impl<'a> Facts<'a> {
         self.memory.looks.get(account).and_then(|look| look.error.as_ref())
     }
 
-    /// The Live API does not know the job, for what is due at `due`: an older finding is looked at again first.
-    pub(crate) fn surely_not_found(&self, entry: &Entry, due: Timestamp) -> bool {
-        let since = sooner(due, self.timings.reading_fresh);
-        self.account_for(entry).is_some_and(|account| self.memory.surely_not_found(&account, since, self.timings))
-    }
-
-    /// When a refused call may be repeated; `None` when the last call was not a refused one of this kind.
-    pub(crate) fn retry_at(&self, verb: Verb, seed: &str) -> Option<Timestamp> {
+    /// When a refused call may be repeated; `None` when the last call was not a refused one of this kind, or when it
+    /// can be made with another key.
+    pub(crate) fn retry_at(&self, verb: Verb, entry: &Entry) -> Option<Timestamp> {
         match self.call.as_ref().filter(|call| call.verb == verb) {
-            Some(Call { answered: Some((at, Outcome::Refused { .. })), attempt, .. }) => {
-                Some(later(*at, backoff(self.timings.retry_first, self.timings.retry_most, *attempt, seed)))
+            Some(Call { answered: Some((at, Outcome::Refused { .. })), attempt, account, .. }) => {
+                let (first, most) = (self.timings.retry_first, self.timings.retry_most);
+                let other_key = account.as_ref().is_some_and(|refused| self.other_key_at_hand(entry, refused));
+                (!other_key).then(|| later(*at, backoff(first, most, *attempt, entry.window.id.as_str())))
             }
             _ => None,
         }
-    }
-
-    /// The account to read or switch the job with: the window's own, or, where that cannot be used, another that has
-    /// read the job.
-    pub(crate) fn account_for(&self, entry: &Entry) -> Option<AccountName> {
-        let own = entry.access.is_none().then(|| entry.window.account.clone());
-        own.or_else(|| {
-            self.entries
-                .iter()
-                .find(|e| e.access.is_none() && e.record.as_ref().is_some_and(|r| r.verified_at.is_some()))
-                .map(|e| e.window.account.clone())
-        })
     }
 
     /// When the next look of this purpose is due, not before `from`. One that a call needs is made at `from` whatever
@@ -172,27 +157,45 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// The call that an earlier process may have made: the last one recorded as sent and not settled. Its answer is told
-/// by the reason stored with it.
+/// The call that an earlier process made: the last one recorded and not settled. Its answer is told by the reason
+/// stored with it; one that was certainly refused cleared `calledAt`, and its back-off goes on.
 fn recorded_call(entries: &[Entry]) -> Option<Call> {
-    let of = |task: &Task, verb, entry: &Entry| {
-        let sent_at = task.called_at.filter(|_| task.state == TaskState::Pending)?;
-        let outcome = if task.reason == Some(Reason::AnswerLost) {
-            Outcome::Unanswered(task.message.clone())
-        } else {
-            Outcome::Accepted
-        };
-        let windows = vec![entry.window.id.clone()];
-        Some(Call { verb, windows, sent_at, attempt: task.attempts, answered: Some((sent_at, outcome)), earlier: None })
-    };
     entries
         .iter()
         .filter_map(|entry| entry.record.as_ref().map(|record| (entry, record)))
         .flat_map(|(entry, record)| {
-            [of(&record.activation, Verb::Activate, entry), of(&record.deactivation, Verb::Deactivate, entry)]
+            [(Verb::Activate, &record.activation), (Verb::Deactivate, &record.deactivation)]
+                .into_iter()
+                .filter_map(|(verb, task)| recorded(task, verb, entry))
         })
-        .flatten()
         .max_by_key(|call| call.sent_at)
+}
+
+fn recorded(task: &Task, verb: Verb, entry: &Entry) -> Option<Call> {
+    if task.state != TaskState::Pending {
+        return None;
+    }
+    let sent_at = task.attempted_at.or(task.called_at)?;
+    let message = task.message.clone();
+    let outcome = match task.reason {
+        _ if task.called_at != Some(sent_at) && task.attempted_at.is_some() => {
+            let reason = task.reason.unwrap_or(Reason::CallRefused);
+            Outcome::Refused { reason, message, for_good: false }
+        }
+        Some(Reason::AnswerLost) => Outcome::Unanswered(message),
+        _ => Outcome::Accepted,
+    };
+    let earlier = task.called_at.filter(|called_at| *called_at != sent_at);
+    let windows = vec![entry.window.id.clone()];
+    Some(Call {
+        verb,
+        account: None,
+        windows,
+        sent_at,
+        attempt: task.attempts,
+        answered: Some((sent_at, outcome)),
+        earlier,
+    })
 }
 
 fn agrees(verb: Verb, reading: Reading) -> bool {

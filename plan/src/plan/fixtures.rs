@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::{ObjectName, WindowId};
-use crate::window::{DeletionPolicy, Window};
+use crate::window::{Deletion, DeletionPolicy, Window};
 
 /// Second `s` of the tests' day.
 pub(crate) fn at(s: i64) -> Timestamp {
@@ -24,7 +24,7 @@ pub(crate) fn window(id: &str) -> Window {
         suspend: false,
         cancel: false,
         deletion_policy: DeletionPolicy::Stop,
-        deleting: false,
+        deletion: Deletion::No,
         finalizer: true,
     }
 }

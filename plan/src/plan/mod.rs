@@ -10,6 +10,7 @@ mod draft;
 mod facts;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod keys;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +25,7 @@ use crate::phase::Phase;
 use crate::record::{Record, TaskState, Trouble};
 use crate::timeline::{Interval, Timeline};
 use crate::timings::Timings;
-use crate::window::{DeletionPolicy, Window};
+use crate::window::Window;
 
 use draft::Draft;
 use facts::Facts;
@@ -300,15 +301,11 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts) -> WindowPlan
 }
 
 fn finalizer(window: &Window, record: &Record) -> FinalizerWish {
-    let duty = if window.deleting {
-        window.deletion_policy != DeletionPolicy::Retain && record.has_it_on()
-    } else {
-        !record.settled()
-    };
+    let duty = if window.deleting() { record.has_it_on() } else { !record.settled() };
     match (window.finalizer, duty) {
         (true, false) => FinalizerWish::Remove,
         // An object that is being deleted takes no new finalizer.
-        (false, true) if !window.deleting => FinalizerWish::Add,
+        (false, true) if !window.deleting() => FinalizerWish::Add,
         _ => FinalizerWish::Leave,
     }
 }

@@ -2,6 +2,7 @@
 
 mod ends;
 mod faults;
+mod keys;
 mod life;
 mod overlaps;
 mod properties;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::announce::{self, Announcement};
+use crate::ids::AccountName;
 use crate::memory::{LookError, Memory, Outcome, Seen, Verb};
 use crate::phase::Phase;
 use crate::plan::fixtures;
@@ -16,7 +17,7 @@ use crate::reading::Reading;
 use crate::reason::Reason;
 use crate::record::{Record, TaskState, Trouble};
 use crate::timings::Timings;
-use crate::window::Window;
+use crate::window::{Deletion, Window};
 
 /// Milliseconds of the tests' day: short enough to add and compare freely.
 pub(super) type Ms = i64;
@@ -70,7 +71,7 @@ struct Object {
 }
 
 enum Flight {
-    Look { asked: Ms, answer: Ms, account: crate::ids::AccountName },
+    Look { asked: Ms, answer: Ms, account: AccountName },
     Call { answer: Ms, outcome: Outcome },
 }
 
@@ -88,7 +89,11 @@ pub(super) struct Rig {
     /// What the channel does, and the turns ahead of it.
     pub(super) channel: Reading,
     turns: BTreeMap<Ms, Reading>,
+    /// Accounts whose key the Live API refuses.
+    pub(super) refusing: Vec<AccountName>,
     pub(super) is_static: bool,
+    /// No encoder was connected when the channel was last on.
+    pub(super) encoder_was_gone: bool,
     /// Seconds it takes to go on and off.
     pub(super) turning: (i64, i64),
     /// What the channel did, from the beginning.
@@ -104,6 +109,8 @@ pub(super) struct Rig {
     /// The account lets no call go out.
     pub(super) hold: bool,
     pub(super) log: Vec<(Ms, Verb)>,
+    /// With whose keys the calls of `log` were made.
+    pub(super) callers: Vec<AccountName>,
     pub(super) looks: Vec<Ms>,
     pub(super) events: Vec<(String, Announcement)>,
     pub(super) writes: usize,
@@ -125,7 +132,9 @@ impl Rig {
             timings: Timings::default(),
             channel: Reading::Off,
             turns: BTreeMap::new(),
+            refusing: Vec::new(),
             is_static: true,
+            encoder_was_gone: false,
             turning: (10, 5),
             history: vec![(Ms::MIN, Reading::Off)],
             memory: Memory::default(),
@@ -137,6 +146,7 @@ impl Rig {
             store_lag: 0,
             hold: false,
             log: Vec::new(),
+            callers: Vec::new(),
             looks: Vec::new(),
             events: Vec::new(),
             writes: 0,
@@ -199,8 +209,13 @@ impl Rig {
         self.edit(id, |w| w.cancel = true);
     }
 
+    /// Deleted, and whether its definition goes too is not known yet.
+    pub(super) fn delete_unclear(&mut self, id: &str) {
+        self.edit(id, |w| w.deletion = Deletion::Unclear);
+    }
+
     pub(super) fn delete(&mut self, id: &str) {
-        self.edit(id, |w| w.deleting = true);
+        self.edit(id, |w| w.deletion = Deletion::Meant);
     }
 
     pub(super) fn set_access(&mut self, id: &str, trouble: Option<Reason>) {
@@ -304,6 +319,10 @@ impl Rig {
         for flight in due {
             match flight {
                 Flight::Call { outcome, .. } => self.memory.call_answered(ms(now), outcome),
+                Flight::Look { asked, account, .. } if self.refusing.contains(&account) => {
+                    let error = LookError { reason: Reason::KeyRefused, message: "401".into() };
+                    self.memory.look_failed(&account, ms(asked), ms(now), error);
+                }
                 Flight::Look { asked, account, .. } => {
                     let blind = self.blind.iter().find(|(from, to, _)| (*from..*to).contains(&asked)).map(|b| b.2);
                     let reading = match blind {
@@ -326,6 +345,7 @@ impl Rig {
                         sep_state: None,
                         is_static: Some(self.is_static),
                         on_since: None,
+                        encoder_was_gone: self.encoder_was_gone,
                         asked_at: ms(asked),
                         at: ms(now),
                     };
@@ -359,6 +379,8 @@ impl Rig {
     pub(super) fn step(&mut self) {
         for _ in 0..8 {
             let now = ms(self.now);
+            let any = self.objects.iter().any(|object| object.access.is_none());
+            self.memory.key_at_hand(any, now);
             let plan = plan(&self.entries(), &self.memory, now, &self.timings);
             self.runs += 1;
             self.run_at.push(self.now);
@@ -398,7 +420,7 @@ impl Rig {
                 self.events.extend(told.into_iter().map(|event| (next.id.to_string(), event)));
             }
             let object = self.object(next.id.as_str());
-            if object.window.deleting && !object.window.finalizer {
+            if object.window.deleting() && !object.window.finalizer {
                 gone.push(next.id.to_string());
             }
             match next.finalizer {
@@ -407,7 +429,7 @@ impl Rig {
                     changed = true;
                 }
                 FinalizerWish::Remove if object.stored.as_ref() == Some(&next.record) => {
-                    if object.window.deleting {
+                    if object.window.deleting() {
                         gone.push(next.id.to_string());
                     } else {
                         object.window.finalizer = false;
@@ -441,15 +463,20 @@ impl Rig {
             Want::Call { .. } if self.hold => {
                 self.memory.hold_back(Some(Reason::WaitingForCapacity));
             }
-            Want::Call { verb, windows, attempt, .. } => {
+            Want::Call { verb, account, windows, attempt, .. } => {
                 self.log.push((now, verb));
                 self.check_call(verb);
-                self.memory.call_sent(verb, windows, attempt, ms(now));
+                self.memory.call_sent(verb, &account, windows, attempt, ms(now));
                 let faults = match verb {
                     Verb::Activate => &mut self.activate_faults,
                     Verb::Deactivate => &mut self.deactivate_faults,
                 };
-                let fault = if faults.is_empty() { None } else { Some(faults.remove(0)) };
+                let fault = match faults.first() {
+                    _ if self.refusing.contains(&account) => Some(Fault::Refused(Reason::KeyRefused)),
+                    None => None,
+                    Some(_) => Some(faults.remove(0)),
+                };
+                self.callers.push(account.clone());
                 let refused = |reason, for_good| Outcome::Refused { reason, message: "no".into(), for_good };
                 let lost = || Outcome::Unanswered("timed out".into());
                 let (done, answer, outcome) = match fault {

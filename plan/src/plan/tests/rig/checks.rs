@@ -24,7 +24,7 @@ impl Rig {
             for id in windows {
                 let object = self.objects.iter().find(|o| &o.window.id == id).unwrap();
                 assert!(now >= object.window.start() && now < object.window.deactivation, "outside its window");
-                assert!(!object.window.suspend && !object.window.cancel && !object.window.deleting);
+                assert!(!object.window.suspend && !object.window.cancel && !object.window.deleting());
             }
         }
         // The same again on its own records: nothing changes.
@@ -60,7 +60,7 @@ impl Rig {
             let wants_it_on = record.activation.state == TaskState::Finished
                 && record.deactivation.is_pending()
                 && !window.cancel
-                && !window.deleting
+                && !window.deleting()
                 && record.activation.call_at <= ms(now)
                 && ms(now) < record.deactivation.call_at;
             assert!(!wants_it_on, "switched off at {now} although {} wants it on: {:?}", window.id, self.calls());
