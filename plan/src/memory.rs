@@ -99,9 +99,8 @@ pub struct Seen {
     pub is_static: Option<bool>,
     /// The newest instant since which `state_history` shows the job on (by the vendor's clock).
     pub on_since: Option<Timestamp>,
-    /// When it was last on, `state_history` shows it without an encoder (`waiting`, `disconnected`): the vendor
-    /// switches such a job off by itself after a while.
-    pub encoder_was_gone: bool,
+    /// It went off after it had been without an encoder for as long as the vendor waits for one, by `state_history`.
+    pub vendors_timer_ran_out: bool,
     /// When the question was sent: only what happened before it is surely seen.
     pub asked_at: Timestamp,
     /// When the answer came.

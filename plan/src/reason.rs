@@ -118,8 +118,8 @@ reasons! {
     CancelledDuringStart,
     /// Somebody, or the vendor, switched the channel off inside the window. It is not switched on again.
     StoppedExternally,
-    /// The channel went off inside the window while no encoder was connected: most likely the vendor switched it off,
-    /// as it does after half an hour without one. It is not switched on again.
+    /// The vendor switched the channel off inside the window: no encoder had been connected for as long as it waits for
+    /// one, half an hour by default. It is not switched on again.
     AutoDeactivated,
     /// The channel is on although this window, long past, is over and no other window wants it on.
     LeftOn,

@@ -28,7 +28,7 @@ impl DeletionPolicy {
 }
 
 /// Whether the object is being deleted, and by what.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Deletion {
     /// It is not.
     #[default]

@@ -286,6 +286,11 @@ pub struct TaskStatus {
     #[schemars(length(max = 40))]
     pub called_at: String,
 
+    /// When the last call was sent, refused ones included, in UTC with microseconds. What is refused is repeated after
+    /// a wait that counts from here, also by the next process.
+    #[serde(skip_serializing_if = "is_default")]
+    pub attempted_at: String,
+
     /// When the job was read to be on, or off, as wanted; in UTC with microseconds.
     #[serde(skip_serializing_if = "is_default")]
     pub confirmed_at: String,
@@ -412,6 +417,7 @@ mod tests {
             time_utc: Some(1_796_216_400),
             call_at: "2026-12-02T13:00:00Z".to_owned(),
             called_at: "2026-12-02T13:00:00.000123Z".to_owned(),
+            attempted_at: String::new(),
             confirmed_at: "2026-12-02T13:00:04.000000Z".to_owned(),
             lateness_millis: Some(0),
             attempts: 1,

@@ -14,6 +14,10 @@ use crate::live::{ApiKey, Endpoint, LiveClient, Timeouts, Transport};
 use super::conditions::{self, whole_seconds};
 use super::window::Defaults;
 
+/// The finalizer under which a LiveAccount stays while one of its windows has its job on: a namespace is deleted in
+/// any order, and the stop needs the account.
+pub(super) const IN_USE: &str = "scheduler.bcovlive.io/in-use";
+
 /// How clients are made.
 #[derive(Clone, Debug)]
 pub(super) struct Dialling {
@@ -28,6 +32,9 @@ pub(super) struct Dialling {
 pub(super) struct Account {
     pub(super) generation: i64,
     pub(super) resource_version: String,
+    /// Being deleted: it serves only the windows that have their job on.
+    pub(super) deleting: bool,
+    pub(super) finalizers: Vec<String>,
     pub(super) endpoint: Result<Endpoint, Trouble>,
     /// Namespace and name of the Secret, and the key in it.
     pub(super) secret: ObjectName,
@@ -53,6 +60,8 @@ impl Account {
         let policy = spec.defaults.deletion_policy.map_or(flag, DeletionPolicy::from);
         Self {
             generation: object.metadata.generation.unwrap_or(0),
+            deleting: object.metadata.deletion_timestamp.is_some(),
+            finalizers: object.metadata.finalizers.unwrap_or_default(),
             resource_version: object.metadata.resource_version.unwrap_or_default(),
             endpoint: endpoint(spec.endpoint.as_deref(), &dialling.allowed),
             secret: ObjectName::new(namespace, spec.api_key_secret_ref.name),
@@ -82,6 +91,7 @@ impl Account {
             && self.secret_key == other.secret_key
             && self.defaults == other.defaults
             && self.limits == other.limits
+            && self.deleting == other.deleting
     }
 
     /// Takes over a newer version of the object; what was learnt with an unchanged key stays.
@@ -137,6 +147,27 @@ impl Account {
     /// Why nothing can be called with this account, if so.
     pub(super) fn access(&self) -> Option<Trouble> {
         self.client.as_ref().err().cloned()
+    }
+
+    /// The same for a window: an account that is being deleted is there only for those that have their job on.
+    pub(super) fn access_for(&self, name: &ObjectName, has_it_on: bool) -> Option<Trouble> {
+        if self.deleting && !has_it_on {
+            return Some(trouble(Reason::AccountNotFound, format!("The LiveAccount {name} is being deleted.")));
+        }
+        self.access()
+    }
+
+    /// The finalizers that it should bear, if not those that it bears.
+    pub(super) fn finalizers_wanted(&self, in_use: bool) -> Option<Vec<String>> {
+        let has = self.finalizers.iter().any(|finalizer| finalizer == IN_USE);
+        match (in_use, has) {
+            // An object that is being deleted takes no new finalizer.
+            (true, false) if !self.deleting => {
+                Some(self.finalizers.iter().cloned().chain([IN_USE.to_owned()]).collect())
+            }
+            (false, true) => Some(self.finalizers.iter().filter(|finalizer| *finalizer != IN_USE).cloned().collect()),
+            _ => None,
+        }
     }
 
     /// The status it should bear now.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plan::{JobKey, LookError, Outcome, Reading, Reason, Seen, Verb};
 
 use crate::live::{Job, JobId, LiveError};
@@ -92,6 +92,7 @@ fn seen(job: Job, asked_at: Timestamp, at: Timestamp) -> Seen {
     Seen {
         reading: Reading::of(job.state.as_deref(), job.sep_state.as_deref()),
         on_since: on_since(&job),
+        vendors_timer_ran_out: vendors_timer_ran_out(&job),
         state: job.state,
         sep_state: job.sep_state,
         is_static: job.is_static,
@@ -109,6 +110,28 @@ fn on_since(job: &Job) -> Option<Timestamp> {
         .take_while(|change| is_on(&change.state))
         .last()
         .map(|change| change.at)
+}
+
+/// How long the vendor waits for an encoder unless the job says otherwise (vendor: static entry point guide, live API
+/// best practices).
+const ENCODER_WAIT_SECONDS: u32 = 1800;
+
+/// Whether the job went off after it had been without an encoder for as long as the vendor waits for one. A person who
+/// switches a channel off cannot be told from that timer in any other way.
+fn vendors_timer_ran_out(job: &Job) -> bool {
+    let is_on = |state: &str| Reading::of(Some(state), None) == Reading::On;
+    let Some(last_on) = job.state_history.iter().position(|change| is_on(&change.state)).filter(|at| *at > 0) else {
+        return false;
+    };
+    let (lost, off) = (&job.state_history[last_on], &job.state_history[last_on - 1]);
+    let event = job.event_length.filter(|seconds| *seconds > 0).unwrap_or(ENCODER_WAIT_SECONDS);
+    let patience = match lost.state.as_str() {
+        "waiting" => ENCODER_WAIT_SECONDS.min(event),
+        "disconnected" => job.reconnect_time.unwrap_or(ENCODER_WAIT_SECONDS),
+        _ => return false,
+    };
+    // The vendor's own clock on both sides; its timers are not exact.
+    off.at.duration_since(lost.at) >= SignedDuration::from_millis(i64::from(patience) * 950)
 }
 
 fn look_error(error: &LiveError) -> LookError {
@@ -165,6 +188,8 @@ mod tests {
             state: Some("standby".into()),
             sep_state: Some("waiting".into()),
             is_static: Some(true),
+            reconnect_time: None,
+            event_length: None,
             state_history: history
                 .iter()
                 .map(|(state, second)| StateChange { state: (*state).into(), at: at(*second) })
@@ -182,6 +207,30 @@ mod tests {
         assert_eq!(on_since(&off_again), Some(at(40)));
         assert_eq!(on_since(&job(&[("standby", 0)])), None);
         assert_eq!(on_since(&job(&[])), None);
+    }
+
+    #[test]
+    fn a_vendors_timer_that_ran_out_is_told_from_a_hand_at_the_switch() {
+        let (off, waiting, lost, on) = ("standby", "waiting", "disconnected", "processing");
+        for (history, ran_out) in [
+            (&[(off, 1840), (waiting, 40)][..], true),
+            (&[(off, 1840), ("finishing", 1839), (waiting, 40)], true),
+            (&[(off, 100), (waiting, 40)], false),
+            (&[(off, 9000), (on, 50), (waiting, 40)], false),
+            (&[(off, 2000), (lost, 100), (on, 50)], true),
+            (&[(off, 200), (lost, 100), (on, 50)], false),
+            (&[(waiting, 40), (off, 0)], false),
+            (&[(off, 0)], false),
+            (&[], false),
+        ] {
+            assert_eq!(vendors_timer_ran_out(&job(history)), ran_out, "{history:?}");
+        }
+        let mut short = job(&[(off, 140), (lost, 100), (on, 50)]);
+        short.reconnect_time = Some(40);
+        assert!(vendors_timer_ran_out(&short), "the job's own reconnect_time");
+        let mut short = job(&[(off, 140), (waiting, 80)]);
+        short.event_length = Some(60);
+        assert!(vendors_timer_ran_out(&short), "a short event ends the wait");
     }
 
     #[test]

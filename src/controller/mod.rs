@@ -7,6 +7,7 @@
 
 mod accounts;
 mod conditions;
+mod definitions;
 mod events;
 mod index;
 mod lane;
@@ -139,6 +140,7 @@ impl Convergence {
         let mut parts = JoinSet::new();
         parts.spawn(watches::run(Arc::clone(&shared), client.clone(), namespaces, dialling));
         parts.spawn(decide(Arc::clone(&shared)));
+        parts.spawn(definitions::run(Arc::clone(&shared), client.clone()));
         parts.spawn(ask_for_lists(Arc::clone(&shared), lists));
         parts.spawn(events::run(Arc::clone(&shared), client.clone(), instance, notices));
         parts.spawn(writer::accounts(Arc::clone(&shared), client.clone()));

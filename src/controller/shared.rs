@@ -36,6 +36,8 @@ pub(super) struct Shared {
     pub(super) windows: Backlog<WindowId>,
     /// Accounts whose status may be to be written.
     pub(super) accounts: Backlog<AccountName>,
+    /// Windows of which it is to be found out whether their definition is being deleted with them.
+    pub(super) unclear: Backlog<WindowId>,
     pub(super) secrets_changed: Notify,
     orders: mpsc::UnboundedSender<Order>,
     lists: mpsc::UnboundedSender<Order>,
@@ -74,6 +76,7 @@ impl Shared {
             jobs: Backlog::default(),
             windows: Backlog::default(),
             accounts: Backlog::default(),
+            unclear: Backlog::default(),
             secrets_changed: Notify::new(),
             orders,
             lists,
@@ -105,6 +108,11 @@ impl Shared {
             accounts.extend(decided.accounts);
             self.windows.extend(decided.writes);
             self.accounts.extend(decided.counted);
+            self.unclear.extend(decided.unclear);
+            for window in decided.given_up {
+                self.metrics.stop_given_up();
+                tracing::error!(%window, "the stop of a deleted window was given up for lack of a key");
+            }
         }
         accounts
     }

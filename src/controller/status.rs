@@ -33,6 +33,7 @@ pub(super) fn stored_record(status: &JobStartStopStatus) -> Option<Record> {
             _ => OnAir::False,
         }),
         trouble,
+        drift: shown(status, "Drifted").and_then(|drifted| Reason::parse(&drifted.reason)),
         finished_at: read_status(&status.finished_at),
     })
 }
@@ -50,6 +51,7 @@ fn task(status: &TaskStatus) -> Option<Task> {
         time,
         call_at: read_status(&status.call_at).unwrap_or(time),
         called_at: read_status(&status.called_at),
+        attempted_at: read_status(&status.attempted_at),
         confirmed_at: read_status(&status.confirmed_at),
         lateness: status.lateness_millis.map(SignedDuration::from_millis),
         attempts: status.attempts,
@@ -99,6 +101,7 @@ fn task_status(task: &Task, given: &str, stored: &TaskStatus) -> TaskStatus {
         time_utc: Some(epoch_seconds(task.time)),
         call_at: api::time::utc(task.call_at),
         called_at: task.called_at.map(api::time::micros).unwrap_or_default(),
+        attempted_at: task.attempted_at.map(api::time::micros).unwrap_or_default(),
         confirmed_at: task.confirmed_at.map(api::time::micros).unwrap_or_default(),
         lateness_millis: task.lateness.map(|late| i64::try_from(late.as_millis()).unwrap_or(i64::MAX)),
         attempts: task.attempts,

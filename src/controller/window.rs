@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use plan::{AccountName, DeletionPolicy, ObjectName, Window, WindowId, WindowPlan};
+use plan::{AccountName, Deletion, DeletionPolicy, ObjectName, Window, WindowId, WindowPlan};
 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
 use crate::live::JobId;
@@ -44,7 +44,7 @@ pub(super) struct Stored {
     pub(super) generation: i64,
     pub(super) resource_version: String,
     pub(super) created: Timestamp,
-    pub(super) deleting: bool,
+    pub(super) deletion: Deletion,
     pub(super) finalizers: Vec<String>,
     pub(super) spec: Spec,
     /// The status that the apiserver has acknowledged.
@@ -54,8 +54,9 @@ pub(super) struct Stored {
     /// The generation that was planned on. A status is written for this one only: a newer spec is planned first, or
     /// the old plan would be taken for the answer to it.
     pub(super) planned_generation: i64,
-    /// Failed writes in a row.
+    /// Failed writes in a row, and when the next may be tried: not before, however often it is decided meanwhile.
     pub(super) write_failures: u32,
+    pub(super) write_again_at: Option<Timestamp>,
 }
 
 /// Why a stored object cannot be used. The schema's rules refuse such objects; one stored before a rule existed, or
@@ -84,7 +85,7 @@ impl Stored {
             generation: metadata.generation.unwrap_or(0),
             resource_version: metadata.resource_version.unwrap_or_default(),
             created: metadata.creation_timestamp.map_or(Timestamp::UNIX_EPOCH, |at| at.0),
-            deleting: metadata.deletion_timestamp.is_some(),
+            deletion: if metadata.deletion_timestamp.is_some() { Deletion::Unclear } else { Deletion::No },
             finalizers: metadata.finalizers.unwrap_or_default(),
             spec: Spec {
                 account: ObjectName::new(namespace, spec.account_ref.name),
@@ -104,6 +105,7 @@ impl Stored {
             planned: None,
             planned_generation: 0,
             write_failures: 0,
+            write_again_at: None,
         })
     }
 
@@ -127,7 +129,7 @@ impl Stored {
             suspend: self.spec.suspend,
             cancel: self.spec.cancel,
             deletion_policy: self.spec.deletion_policy,
-            deleting: self.deleting,
+            deletion: self.deletion,
             finalizer: self.has_finalizer(),
         }
     }
@@ -140,7 +142,10 @@ impl Stored {
     /// Takes over a newer version of the object. What was planned stays: a settled state never goes backwards.
     pub(super) fn renew(&mut self, newer: Self) {
         let (planned, planned_generation) = (self.planned.take(), self.planned_generation);
-        *self = Self { planned, planned_generation, write_failures: self.write_failures, ..newer };
+        // What was found out about a deletion holds for it.
+        let deletion = if newer.deletion == Deletion::No { Deletion::No } else { self.deletion.max(newer.deletion) };
+        let (write_failures, write_again_at) = (self.write_failures, self.write_again_at);
+        *self = Self { deletion, planned, planned_generation, write_failures, write_again_at, ..newer };
     }
 
     /// Whether this version of the object is older than `other`. Resource versions of one resource are ordered

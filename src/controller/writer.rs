@@ -2,6 +2,7 @@
 //! on. Few at a time, and none while a deadline is due.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use tokio::time::timeout;
 
 use crate::api::{GROUP, JobStartStop, LiveAccount, VERSION};
 
-use super::index::WindowWrite;
+use super::index::{AccountWrite, WindowWrite};
 use super::notice::{self, Notice};
 use super::shared::Shared;
 use super::window::Stored;
@@ -139,8 +140,8 @@ fn take_up(shared: &Shared, object: JobStartStop) {
 }
 
 fn later(shared: &Arc<Shared>, id: &WindowId, name: &ObjectName, error: &WriteError) {
-    let failures = shared.index().write_failed(id);
-    let wait = retry_after(failures, id.as_str());
+    let Some((failures, wait)) = shared.index().write_failed(id, shared.clock.now()) else { return };
+    let wait = Duration::try_from(wait).unwrap_or(WRITE);
     tracing::warn!(window = %name, %error, failures, "not written, trying again");
     let (shared, id) = (Arc::clone(shared), id.clone());
     tokio::spawn(async move {
@@ -172,12 +173,23 @@ pub(super) async fn accounts(shared: Arc<Shared>, client: Client) {
 }
 
 async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName) {
-    let Some((resource_version, status)) = shared.index().account_write(name, shared.clock.now()) else { return };
-    let meta = Meta { name, uid: None, resource_version: &resource_version };
-    let answer: Result<LiveAccount, _> = put_status(client, &meta, &status).await;
+    let Some(write) = shared.index().account_write(name, shared.clock.now()) else { return };
+    let answer: Result<LiveAccount, _> = match &write {
+        AccountWrite::Finalizers { resource_version, finalizers } => {
+            put_finalizers(client, name, resource_version, finalizers).await
+        }
+        AccountWrite::Status { resource_version, status } => {
+            put_status(client, &Meta { name, uid: None, resource_version }, status).await
+        }
+    };
     shared.metrics.apiserver_write("account", answer.as_ref().map(|_| ()).map_err(WriteError::code));
     match answer {
-        Ok(object) => shared.index().account_written(name, &object),
+        Ok(object) => {
+            shared.index().account_written(name, &object);
+            if matches!(write, AccountWrite::Finalizers { .. }) {
+                shared.accounts.push(name.clone());
+            }
+        }
         // The watch brings the newer version.
         Err(error) if error.is_conflict() => again(shared, name.clone(), GIVE_WAY * 20),
         Err(error) if error.is_gone() => {}
@@ -230,14 +242,17 @@ where
     within(client.request(request)).await
 }
 
-async fn put_finalizers(
+async fn put_finalizers<K>(
     client: &Client,
     name: &ObjectName,
     resource_version: &str,
     finalizers: &[String],
-) -> Result<JobStartStop, WriteError> {
+) -> Result<K, WriteError>
+where
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
     let patch = json!({"metadata": {"resourceVersion": resource_version, "finalizers": finalizers}});
-    let api: Api<JobStartStop> = Api::namespaced(client.clone(), &name.namespace);
+    let api: Api<K> = Api::namespaced(client.clone(), &name.namespace);
     within(api.patch(&name.name, &PatchParams::default(), &Patch::Merge(patch))).await
 }
 

@@ -62,6 +62,11 @@ pub struct Job {
     pub sep_state: Option<String>,
     /// Whether the job has a static entry point (`static`), that is, whether it can be switched on and off at all.
     pub is_static: Option<bool>,
+    /// How long a lost encoder is waited for, in seconds (vendor: 1 to 7,200, by default 1,800).
+    pub reconnect_time: Option<u32>,
+    /// How long the event may last, in seconds; 0 is the default (vendor: one shorter than half an hour also ends the
+    /// wait for an encoder).
+    pub event_length: Option<u32>,
     /// The states the job has been in, newest first.
     pub state_history: Vec<StateChange>,
     /// Whether older entries of the history were left out.
@@ -100,6 +105,10 @@ pub(super) struct WireJob {
     #[serde(default, rename = "static", deserialize_with = "lenient")]
     is_static: Option<bool>,
     #[serde(default, deserialize_with = "lenient")]
+    reconnect_time: Option<u32>,
+    #[serde(default, deserialize_with = "lenient")]
+    event_length: Option<u32>,
+    #[serde(default, deserialize_with = "lenient")]
     state_history: Option<Vec<Value>>,
     #[serde(default, rename = "state_history_is_truncated", deserialize_with = "lenient")]
     history_truncated: Option<bool>,
@@ -131,6 +140,8 @@ impl WireJob {
             state: self.state,
             sep_state: self.sep_state,
             is_static: self.is_static,
+            reconnect_time: self.reconnect_time,
+            event_length: self.event_length,
             state_history: history(self.state_history.unwrap_or_default()),
             history_truncated: self.history_truncated.unwrap_or(false),
         })
@@ -216,6 +227,8 @@ mod tests {
             state: Some("creating_asset".to_owned()),
             sep_state: None,
             is_static: None,
+            reconnect_time: None,
+            event_length: None,
             state_history: vec![StateChange { state: "b".to_owned(), at: Timestamp::from_millisecond(1).unwrap() }],
             history_truncated: false,
         };

@@ -65,6 +65,7 @@ pub struct Metrics {
     writes: Family<Write, Counter>,
     watch_failures: Family<Watch, Counter>,
     undecodable: Counter,
+    stops_given_up: Counter,
     events_dropped: Counter,
 }
 
@@ -87,6 +88,7 @@ impl Metrics {
             writes: Family::default(),
             watch_failures: Family::default(),
             undecodable: Counter::default(),
+            stops_given_up: Counter::default(),
             events_dropped: Counter::default(),
         };
         metrics.register();
@@ -135,6 +137,11 @@ impl Metrics {
             "undecodable_objects",
             "Stored objects that could not be used when they were seen",
             self.undecodable.clone(),
+        );
+        self.registry.register(
+            "stops_given_up",
+            "Stops of deleted windows that were given up because no API key could be had",
+            self.stops_given_up.clone(),
         );
         self.registry.register("events_dropped", "Events that were not sent", self.events_dropped.clone());
     }
@@ -192,6 +199,11 @@ impl Metrics {
     /// A stored object could not be used.
     pub fn undecodable(&self) {
         self.undecodable.inc();
+    }
+
+    /// The stop of a deleted window was given up: no key could be had.
+    pub fn stop_given_up(&self) {
+        self.stops_given_up.inc();
     }
 
     /// An event was not sent.

@@ -134,6 +134,16 @@ programme! {
         an_endpoint_that_is_not_allowed_gets_no_key,
         an_entry_that_the_secret_lacks_is_named,
         a_key_removed_on_air_still_makes_the_stop;
+    endings:
+        case_38_a_channel_switched_off_inside_its_window_is_shown_as_drifted_and_left_off,
+        a_channel_that_waits_in_vain_for_its_encoder_is_switched_off_by_the_vendor_and_left_off,
+        case_43_a_namespace_deleted_on_air_with_its_secret_is_off_and_gone_within_two_minutes,
+        case_43_with_no_key_to_be_had_the_deletion_is_given_up_in_bounded_time_and_told,
+        with_the_definitions_deleted_on_air_nothing_is_called,
+        a_window_deleted_while_the_definitions_stay_is_switched_off,
+        an_account_deleted_on_air_stays_until_its_window_is_off_and_starts_nothing,
+        a_stop_is_made_with_another_accounts_key_when_its_own_is_refused,
+        a_strangers_window_with_a_key_of_its_own_neither_holds_nor_cuts_a_channel;
     guide:
         its_story_shifted_by_one_constant,
         its_update_on_air,

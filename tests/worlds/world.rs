@@ -102,6 +102,10 @@ impl World {
         let vendor = InProcess::new(SharedWorld::new(simulator::World::new(settings)), now.clone());
         let store = Store::new(seed, now);
         store.latency(Duration::from_millis(2)..=Duration::from_millis(30));
+        store
+            .create(json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                "metadata": {"name": "jobstartstops.scheduler.bcovlive.io"}}))
+            .unwrap();
         Self { seed, store, clock, vendor, operator: None, operators: 0 }
     }
 

@@ -215,7 +215,7 @@ impl<'a> Draft<'a> {
         let inside = activation.state == TaskState::Finished && deactivation.is_pending();
         match on_air {
             OnAir::False if inside && deactivation.called_at.is_none() => {
-                let vendor = facts.memory.seen.as_ref().is_some_and(|seen| seen.encoder_was_gone);
+                let vendor = facts.memory.seen.as_ref().is_some_and(|seen| seen.vendors_timer_ran_out);
                 let reason = if vendor { Reason::AutoDeactivated } else { Reason::StoppedExternally };
                 drift.get_or_insert(reason);
             }

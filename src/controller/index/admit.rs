@@ -100,7 +100,7 @@ impl Index {
                 Some(LiveRequest::Look { job, id, for_call: purpose == ReadPurpose::ForCall })
             }
             Want::Call { verb, windows, planned, attempt, .. } if memory.still_fit(verb, now, &self.timings) => {
-                memory.call_sent(verb, windows, attempt, now);
+                memory.call_sent(verb, account, windows, attempt, now);
                 Some(LiveRequest::Call { verb, job, id, planned, attempt })
             }
             Want::Call { .. } => None,

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use plan::{AccountName, Entry, JobKey, Reason, TaskState, Trouble, Want, WindowId};
+use plan::{
+    AccountName, Deletion, Entry, JobKey, ObjectName, Reason, Record, TaskState, Trouble, Want, WindowId, WindowPlan,
+};
 
 use crate::controller::status;
 
@@ -20,6 +22,10 @@ pub(in crate::controller) struct Decided {
     pub(in crate::controller) accounts: BTreeSet<AccountName>,
     /// Windows of this account changed their phase: its counts did, too.
     pub(in crate::controller) counted: BTreeSet<AccountName>,
+    /// Deleted windows of which it is to be found out whether their definition goes too.
+    pub(in crate::controller) unclear: Vec<WindowId>,
+    /// Windows whose stop was given up just now.
+    pub(in crate::controller) given_up: Vec<ObjectName>,
 }
 
 impl Index {
@@ -30,18 +36,27 @@ impl Index {
             return decided;
         }
         let entries = self.entries(key);
-        let Some(job) = self.jobs.get(key) else { return decided };
+        let Some(job) = self.jobs.get_mut(key) else { return decided };
         if entries.is_empty() && job.memory.idle() {
             decided.accounts = self.withdraw(key);
             self.jobs.remove(key);
             return decided;
         }
+        job.memory.key_at_hand(entries.iter().any(|entry| entry.access.is_none()), now);
         let plan = plan::plan(&entries, &job.memory, now, &self.timings);
         decided.next = plan.next;
         for planned in plan.windows {
             let Some(stored) = self.windows.get_mut(&planned.id) else { continue };
-            if stored.planned.as_ref().is_none_or(|before| before.phase != planned.phase) {
+            let counts_as = |plan: &WindowPlan| (plan.phase, plan.record.has_it_on());
+            if stored.planned.as_ref().is_none_or(|before| counts_as(before) != counts_as(&planned)) {
                 decided.counted.insert(stored.spec.account.clone());
+            }
+            let given_up = |plan: &WindowPlan| plan.record.deactivation.reason == Some(Reason::StopGivenUp);
+            if given_up(&planned) && !stored.planned.as_ref().is_some_and(given_up) {
+                decided.given_up.push(stored.name.clone());
+            }
+            if stored.deletion == Deletion::Unclear {
+                decided.unclear.push(stored.id.clone());
             }
             stored.planned = Some(planned);
             stored.planned_generation = stored.generation;
@@ -67,19 +82,26 @@ impl Index {
         let windows = self.jobs.get(key).into_iter().flat_map(|job| &job.windows);
         windows
             .filter_map(|id| self.windows.get(id))
-            .map(|stored| Entry {
-                window: stored.window(),
-                record: status::record(stored),
-                acknowledged: stored.status.activation.state == TaskState::Finished.as_str(),
-                access: match self.accounts.get(&stored.spec.account) {
-                    Some(account) => account.access(),
-                    None => Some(Trouble {
-                        reason: Reason::AccountNotFound,
-                        message: format!("The LiveAccount {} does not exist.", stored.spec.account),
-                    }),
-                },
+            .map(|stored| {
+                let record = status::record(stored);
+                Entry {
+                    window: stored.window(),
+                    acknowledged: stored.status.activation.state == TaskState::Finished.as_str(),
+                    access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::has_it_on)),
+                    record,
+                }
             })
             .collect()
+    }
+
+    fn access(&self, name: &AccountName, has_it_on: bool) -> Option<Trouble> {
+        match self.accounts.get(name) {
+            Some(account) => account.access_for(name, has_it_on),
+            None => Some(Trouble {
+                reason: Reason::AccountNotFound,
+                message: format!("The LiveAccount {name} does not exist."),
+            }),
+        }
     }
 
     /// Takes what the job wanted out of its queues. Returns those that held something.

@@ -19,7 +19,7 @@ use super::accounts::{Account, Dialling, Queue};
 use super::window::{Defaults, Stored};
 
 pub(super) use admit::{Admitted, LiveRequest, Order};
-pub(super) use stored::WindowWrite;
+pub(super) use stored::{AccountWrite, WindowWrite};
 
 /// A job: its windows, and what is known of it.
 #[derive(Default)]
@@ -71,6 +71,8 @@ impl Index {
     /// All first lists are complete; every job is to be decided.
     pub(in crate::controller) fn set_ready(&mut self) -> BTreeSet<JobKey> {
         self.ready = true;
+        // Only now is it known which of them no window uses any more.
+        self.stale_accounts.extend(self.accounts.keys().cloned());
         self.jobs.keys().cloned().collect()
     }
 

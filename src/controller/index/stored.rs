@@ -1,13 +1,17 @@
 //! What is to be stored, and what came of it.
 
-use jiff::Timestamp;
-use plan::{AccountName, FinalizerWish, ObjectName, Phase, Record, WindowId};
+use jiff::{SignedDuration, Timestamp};
+use plan::timings::backoff;
+use plan::{AccountName, Deletion, FinalizerWish, ObjectName, Phase, Record, WindowId};
 
 use crate::api::{JobStartStopStatus, LiveAccount, LiveAccountStatus, WindowCounts};
 use crate::controller::status;
 use crate::controller::window::FINALIZER;
 
 use super::Index;
+
+/// The first and the longest wait after a failed write of a window.
+const WRITE_RETRY: (SignedDuration, SignedDuration) = (SignedDuration::from_millis(250), SignedDuration::from_secs(5));
 
 /// The next write that a window's object needs.
 #[derive(Debug)]
@@ -18,11 +22,23 @@ pub(in crate::controller) enum WindowWrite {
     Status { name: ObjectName, resource_version: String, status: Box<JobStartStopStatus>, record: Box<Record> },
 }
 
+/// The next write that an account's object needs.
+#[derive(Debug)]
+pub(in crate::controller) enum AccountWrite {
+    /// The whole list of finalizers.
+    Finalizers { resource_version: String, finalizers: Vec<String> },
+    /// The whole status.
+    Status { resource_version: String, status: Box<LiveAccountStatus> },
+}
+
 impl Index {
     /// The next write that the window's object needs, if any. Finalizer first, status second, and a finalizer goes
     /// only after the status that ends the duty is stored.
     pub(in crate::controller) fn write(&self, id: &WindowId, now: Timestamp) -> Option<WindowWrite> {
         let stored = self.windows.get(id)?;
+        if stored.write_again_at.is_some_and(|at| now < at) {
+            return None;
+        }
         let planned = stored.planned.as_ref().filter(|_| stored.planned_generation == stored.generation)?;
         let memory = &self.jobs.get(self.job_of.get(id)?)?.memory;
         let finalizers = |finalizers| WindowWrite::Finalizers {
@@ -30,7 +46,7 @@ impl Index {
             resource_version: stored.resource_version.clone(),
             finalizers,
         };
-        if planned.finalizer == FinalizerWish::Add && !stored.deleting && !stored.has_finalizer() {
+        if planned.finalizer == FinalizerWish::Add && stored.deletion == Deletion::No && !stored.has_finalizer() {
             let more = stored.finalizers.iter().cloned().chain([FINALIZER.to_owned()]).collect();
             return Some(finalizers(more));
         }
@@ -50,31 +66,43 @@ impl Index {
         None
     }
 
-    /// A write failed: how often in a row.
-    pub(in crate::controller) fn write_failed(&mut self, id: &WindowId) -> u32 {
-        self.windows.get_mut(id).map_or(0, |stored| {
-            stored.write_failures += 1;
-            stored.write_failures
-        })
+    /// A write failed. Returns how often in a row, and the wait before the next.
+    pub(in crate::controller) fn write_failed(
+        &mut self,
+        id: &WindowId,
+        now: Timestamp,
+    ) -> Option<(u32, SignedDuration)> {
+        let stored = self.windows.get_mut(id)?;
+        stored.write_failures += 1;
+        let wait = backoff(WRITE_RETRY.0, WRITE_RETRY.1, stored.write_failures, id.as_str());
+        stored.write_again_at = now.checked_add(wait).ok();
+        Some((stored.write_failures, wait))
     }
 
     pub(in crate::controller) fn write_succeeded(&mut self, id: &WindowId) {
         if let Some(stored) = self.windows.get_mut(id) {
             stored.write_failures = 0;
+            stored.write_again_at = None;
         }
     }
 
-    /// The status that an account should bear, with the version that it was computed on. A newer `lastContact` alone
-    /// is not worth a write.
-    pub(in crate::controller) fn account_write(
-        &self,
-        name: &AccountName,
-        now: Timestamp,
-    ) -> Option<(String, LiveAccountStatus)> {
+    /// The next write that the account's object needs, with the version that it was computed on. A newer `lastContact`
+    /// alone is not worth one.
+    pub(in crate::controller) fn account_write(&self, name: &AccountName, now: Timestamp) -> Option<AccountWrite> {
         let account = self.accounts.get(name)?;
+        let resource_version = account.resource_version.clone();
+        if let Some(finalizers) = account.finalizers_wanted(self.in_use(name)).filter(|_| self.ready) {
+            return Some(AccountWrite::Finalizers { resource_version, finalizers });
+        }
         let next = account.render(self.counts(name), now);
         let same = LiveAccountStatus { last_contact: account.status.last_contact.clone(), ..next.clone() };
-        (same != account.status).then(|| (account.resource_version.clone(), next))
+        (same != account.status).then(|| AccountWrite::Status { resource_version, status: Box::new(next) })
+    }
+
+    /// One of its windows has its job on.
+    fn in_use(&self, account: &AccountName) -> bool {
+        let windows = self.users.get(account).into_iter().flatten().filter_map(|id| self.windows.get(id));
+        windows.into_iter().any(|stored| status::record(stored).is_some_and(|record| record.has_it_on()))
     }
 
     /// The apiserver stored the account's status.
@@ -82,6 +110,7 @@ impl Index {
         if let Some(account) = self.accounts.get_mut(name) {
             account.write_failures = 0;
             account.resource_version = object.metadata.resource_version.clone().unwrap_or_default();
+            account.finalizers = object.metadata.finalizers.clone().unwrap_or_default();
             account.status = object.status.clone().unwrap_or_default();
         }
     }

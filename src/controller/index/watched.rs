@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use plan::{AccountName, JobKey, ObjectName, WindowId};
+use plan::{AccountName, Deletion, JobKey, ObjectName, WindowId};
 
 use crate::controller::accounts::{Account, Queue};
 use crate::controller::window::Stored;
@@ -72,6 +72,22 @@ impl Index {
         let Some(key) = self.job_of.remove(id) else { return BTreeSet::new() };
         self.leave(&key, id);
         BTreeSet::from([key])
+    }
+
+    /// The windows that are being deleted, and of which it is not known yet whether their definition goes too.
+    pub(in crate::controller) fn unclear_deletions(&self) -> BTreeSet<WindowId> {
+        let unclear = self.windows.values().filter(|stored| stored.deletion == Deletion::Unclear);
+        unclear.map(|stored| stored.id.clone()).collect()
+    }
+
+    /// The definition was read after these windows were found deleted.
+    pub(in crate::controller) fn deletion_clear(&mut self, ids: &BTreeSet<WindowId>, going: bool) -> BTreeSet<JobKey> {
+        for id in ids {
+            if let Some(stored) = self.windows.get_mut(id).filter(|stored| stored.deletion == Deletion::Unclear) {
+                stored.deletion = if going { Deletion::WithDefinition } else { Deletion::Meant };
+            }
+        }
+        ids.iter().filter_map(|id| self.job_of.get(id)).cloned().collect()
     }
 
     /// A list is complete: what it did not show is gone. `namespace`: the scope of the list, `None` for all.

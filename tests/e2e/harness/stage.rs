@@ -130,9 +130,13 @@ impl Stage {
     }
 
     async fn put_secret_in(&self, namespace: &str, key: &str) {
+        self.put_named_secret(namespace, "bcov-live", key).await;
+    }
+
+    async fn put_named_secret(&self, namespace: &str, name: &str, key: &str) {
         let secrets: Api<Secret> = Api::namespaced(self.plane().client.clone(), namespace);
-        let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "bcov-live" }, "stringData": { "apiKey": key } });
-        secrets.patch("bcov-live", &PatchParams::apply("a-user").force(), &Patch::Apply(secret)).await.unwrap();
+        let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "stringData": { "apiKey": key } });
+        secrets.patch(name, &PatchParams::apply("a-user").force(), &Patch::Apply(secret)).await.unwrap();
     }
 
     /// Creates the LiveAccount `default`, with what the scene adds to its spec.
@@ -144,6 +148,17 @@ impl Stage {
         let mut spec = json!({ "endpoint": self.vendor.base_url, "apiKeySecretRef": { "name": "bcov-live" } });
         merge(&mut spec, more);
         self.create(namespace, "liveaccounts", "LiveAccount", "default", &spec).await.unwrap();
+    }
+
+    /// A second LiveAccount, with another key to the same account at the vendor.
+    pub(crate) async fn create_second_account(&self, name: &str) {
+        let key = format!("another-{}", self.key);
+        let at_the_vendor =
+            json!({ "label": format!("{name}-{}", self.namespace), "key": key, "account": self.namespace });
+        self.vendor.post("/control/keys", &at_the_vendor).await.unwrap();
+        self.put_named_secret(&self.namespace, name, &key).await;
+        let spec = json!({ "endpoint": self.vendor.base_url, "apiKeySecretRef": { "name": name } });
+        self.create(&self.namespace, "liveaccounts", "LiveAccount", name, &spec).await.unwrap();
     }
 
     /// Edits the spec of the LiveAccount `default`.

@@ -5,6 +5,7 @@ pub(crate) mod cancelling;
 pub(crate) mod cases;
 pub(crate) mod deleting;
 pub(crate) mod edits;
+pub(crate) mod endings;
 pub(crate) mod examples;
 pub(crate) mod faults;
 pub(crate) mod guide;

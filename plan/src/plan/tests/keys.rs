@@ -197,10 +197,10 @@ fn the_wait_after_a_refusal_outlives_the_process() {
 
 #[test]
 fn off_inside_the_window_is_shown_as_drift_and_not_fought() {
-    for (encoder_was_gone, reason) in [(false, Reason::StoppedExternally), (true, Reason::AutoDeactivated)] {
+    for (vendors_timer_ran_out, reason) in [(false, Reason::StoppedExternally), (true, Reason::AutoDeactivated)] {
         let mut rig = Rig::one();
         rig.until(1500).turn(Reading::Off);
-        rig.encoder_was_gone = encoder_was_gone;
+        rig.vendors_timer_ran_out = vendors_timer_ran_out;
         rig.until(1600);
         let drifted = rig.last.as_ref().unwrap().windows[0].conditions.iter().find(|c| c.kind == "Drifted").cloned();
         assert_eq!(drifted.map(|condition| condition.reason), Some(reason));

@@ -83,6 +83,7 @@ impl Flight {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent knob of a test")]
 pub(super) struct Rig {
     pub(super) now: Ms,
     pub(super) timings: Timings,
@@ -92,8 +93,8 @@ pub(super) struct Rig {
     /// Accounts whose key the Live API refuses.
     pub(super) refusing: Vec<AccountName>,
     pub(super) is_static: bool,
-    /// No encoder was connected when the channel was last on.
-    pub(super) encoder_was_gone: bool,
+    /// The channel went off by the vendor's own timer.
+    pub(super) vendors_timer_ran_out: bool,
     /// Seconds it takes to go on and off.
     pub(super) turning: (i64, i64),
     /// What the channel did, from the beginning.
@@ -134,7 +135,7 @@ impl Rig {
             turns: BTreeMap::new(),
             refusing: Vec::new(),
             is_static: true,
-            encoder_was_gone: false,
+            vendors_timer_ran_out: false,
             turning: (10, 5),
             history: vec![(Ms::MIN, Reading::Off)],
             memory: Memory::default(),
@@ -345,7 +346,7 @@ impl Rig {
                         sep_state: None,
                         is_static: Some(self.is_static),
                         on_since: None,
-                        encoder_was_gone: self.encoder_was_gone,
+                        vendors_timer_ran_out: self.vendors_timer_ran_out,
                         asked_at: ms(asked),
                         at: ms(now),
                     };
