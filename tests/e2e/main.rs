@@ -134,6 +134,15 @@ programme! {
         an_endpoint_that_is_not_allowed_gets_no_key,
         an_entry_that_the_secret_lacks_is_named,
         a_key_removed_on_air_still_makes_the_stop;
+    corners:
+        a_channel_switched_on_after_a_failed_start_is_switched_off_at_the_windows_end,
+        a_channel_that_is_going_off_when_its_start_is_due_is_waited_for,
+        a_job_that_vanishes_on_air_ends_the_stop_only_after_three_reads_over_a_minute,
+        deleted_between_call_and_confirmation_the_channel_is_switched_off_before_it_goes,
+        suspended_between_call_and_confirmation_the_window_goes_on,
+        the_stop_edited_between_the_starts_call_and_its_confirmation_counts,
+        cancelled_after_the_stop_was_called_it_runs_to_its_end,
+        cancelled_on_air_while_another_window_covers_nothing_is_left_on;
     endings:
         case_38_a_channel_switched_off_inside_its_window_is_shown_as_drifted_and_left_off,
         a_channel_that_waits_in_vain_for_its_encoder_is_switched_off_by_the_vendor_and_left_off,
