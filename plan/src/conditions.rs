@@ -27,10 +27,14 @@ impl Status {
     }
 }
 
+/// Every kind of condition that a window can bear, in the order shown.
+pub const KINDS: [&str; 8] =
+    ["Ready", "Reconciling", "Stalled", "OnAir", "Conflict", "Drifted", "Suspended", "CapacityShort"];
+
 /// A condition, without the times and generations that the writer adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// `Ready`, `Reconciling`, `Stalled`, `OnAir`, `Conflict`, `Drifted`, `Suspended`, `CapacityShort`.
+    /// One of [`KINDS`].
     pub kind: &'static str,
     /// Whether it holds.
     pub status: Status,
