@@ -13,6 +13,7 @@ mod index;
 mod lane;
 mod live_calls;
 mod notice;
+mod raw;
 mod shared;
 mod status;
 mod watches;

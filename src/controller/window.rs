@@ -7,6 +7,8 @@ use plan::{AccountName, Deletion, DeletionPolicy, ObjectName, Window, WindowId, 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
 use crate::live::JobId;
 
+use super::raw::{Raw, Read};
+
 /// The finalizer under which a window keeps its object until its duty is over.
 pub const FINALIZER: &str = "scheduler.bcovlive.io/stop";
 
@@ -34,6 +36,8 @@ pub(super) struct Spec {
     /// As it applies: object, then account, then flag.
     pub(super) deletion_policy: DeletionPolicy,
     lead: SignedDuration,
+    /// What of the object could not be read, if anything.
+    undecodable: Option<String>,
 }
 
 /// A window in the index.
@@ -59,24 +63,32 @@ pub(super) struct Stored {
     pub(super) write_again_at: Option<Timestamp>,
 }
 
-/// Why a stored object cannot be used. The schema's rules refuse such objects; one stored before a rule existed, or
-/// past it, is told of and left alone.
+/// Why a stored object is no window. The schema's rules refuse such objects; one stored before a rule existed, or past
+/// it, is told of and left alone.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {
     #[error("the object has no {0}")]
     Metadata(&'static str),
     #[error(transparent)]
     Time(#[from] api::SpecTimeError),
+    #[error("{0}")]
+    Unreadable(String),
     #[error("spec.jobID: {0}")]
     JobId(#[from] crate::live::JobIdMalformed),
 }
 
 impl Stored {
-    pub(super) fn parse(object: JobStartStop) -> Result<Self, Unusable> {
+    /// Reads an object as it is stored. What cannot be read keeps the window from starting and not from stopping.
+    pub(super) fn read(raw: Raw<JobStartStop>) -> Result<Self, Unusable> {
+        let Read { object, left_out } = raw.read().map_err(Unusable::Unreadable)?;
+        Self::parse(object, left_out)
+    }
+
+    fn parse(object: JobStartStop, left_out: Option<String>) -> Result<Self, Unusable> {
+        let (times, unread_time) = times(&object)?;
         let metadata = object.metadata;
         let namespace = metadata.namespace.ok_or(Unusable::Metadata("namespace"))?;
         let name = ObjectName::new(namespace.clone(), metadata.name.ok_or(Unusable::Metadata("name"))?);
-        let times = object.spec.times()?;
         let spec = object.spec;
         let own_policy = spec.deletion_policy.map(DeletionPolicy::from);
         Ok(Self {
@@ -100,6 +112,7 @@ impl Stored {
                 own_deletion_policy: own_policy,
                 deletion_policy: own_policy.unwrap_or_default(),
                 lead: SignedDuration::ZERO,
+                undecodable: left_out.or(unread_time),
             },
             status: object.status.unwrap_or_default(),
             planned: None,
@@ -131,6 +144,7 @@ impl Stored {
             deletion_policy: self.spec.deletion_policy,
             deletion: self.deletion,
             finalizer: self.has_finalizer(),
+            undecodable: self.spec.undecodable.clone(),
         }
     }
 
@@ -153,6 +167,27 @@ impl Stored {
     pub(super) fn older_than(&self, other: &Self) -> bool {
         let number = |stored: &Self| stored.resource_version.parse::<u64>().ok();
         matches!((number(self), number(other)), (Some(mine), Some(theirs)) if mine < theirs)
+    }
+}
+
+/// Both times; where the spec's cannot be read, the ones that were last understood.
+fn times(object: &JobStartStop) -> Result<(api::SpecTimes, Option<String>), Unusable> {
+    let error = match object.spec.times() {
+        Ok(times) => return Ok((times, None)),
+        Err(error) => error,
+    };
+    let status = object.status.as_ref();
+    let understood = |spec: &str, task: Option<&api::TaskStatus>| {
+        let stored = task.and_then(|task| api::time::read_status(&task.time));
+        api::time::parse_instant(spec).ok().or(stored)
+    };
+    let activation = understood(&object.spec.activation.time, status.map(|status| &status.activation));
+    let deactivation = understood(&object.spec.deactivation.time, status.map(|status| &status.deactivation));
+    match (activation, deactivation) {
+        (Some(activation), Some(deactivation)) => {
+            Ok((api::SpecTimes { activation, deactivation }, Some(error.to_string())))
+        }
+        _ => Err(error.into()),
     }
 }
 

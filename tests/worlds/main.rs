@@ -11,4 +11,5 @@ mod crowd;
 mod hours;
 mod single;
 mod store;
+mod strange;
 mod world;

@@ -26,5 +26,6 @@ pub(crate) fn window(id: &str) -> Window {
         deletion_policy: DeletionPolicy::Stop,
         deletion: Deletion::No,
         finalizer: true,
+        undecodable: None,
     }
 }
