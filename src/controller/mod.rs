@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
+use plan::conditions::Health;
 use plan::{DeletionPolicy, Timings};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -199,8 +200,10 @@ impl Gauges {
     pub fn refresh(&self) {
         let now = self.0.clock.now();
         let index = self.0.index();
-        self.0
-            .metrics
-            .windows(index.planned().map(|(phase, overdue)| (phase, overdue.map(|since| now.duration_since(since)))));
+        let shown = index.planned().map(|planned| {
+            let trouble = Some(planned.health.reason()).filter(|_| !matches!(planned.health, Health::Ready(..)));
+            (planned.phase, trouble, planned.overdue_since.map(|since| now.duration_since(since)))
+        });
+        self.0.metrics.windows(shown);
     }
 }

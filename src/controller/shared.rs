@@ -109,6 +109,9 @@ impl Shared {
             self.windows.extend(decided.writes);
             self.accounts.extend(decided.counted);
             self.unclear.extend(decided.unclear);
+            for reason in decided.failed_starts {
+                self.metrics.start_failed(reason);
+            }
             for window in decided.given_up {
                 self.metrics.stop_given_up();
                 tracing::error!(%window, "the stop of a deleted window was given up for lack of a key");

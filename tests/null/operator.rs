@@ -37,10 +37,9 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::try_default().await?;
-    let scopes: BTreeSet<Option<String>> = match arguments.namespace.is_empty() {
-        true => [None].into(),
-        false => arguments.namespace.into_iter().map(Some).collect(),
-    };
+    let named = arguments.namespace.into_iter().map(Some);
+    let scopes: BTreeSet<Option<String>> = named.collect();
+    let scopes = if scopes.is_empty() { BTreeSet::from([None]) } else { scopes };
     for scope in scopes {
         tokio::spawn(acknowledge(client.clone(), scope));
     }

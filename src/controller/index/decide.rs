@@ -26,6 +26,8 @@ pub(in crate::controller) struct Decided {
     pub(in crate::controller) unclear: Vec<WindowId>,
     /// Windows whose stop was given up just now.
     pub(in crate::controller) given_up: Vec<ObjectName>,
+    /// Why starts failed for good just now, or were missed; those that nobody wanted made are left out.
+    pub(in crate::controller) failed_starts: Vec<Reason>,
 }
 
 impl Index {
@@ -45,15 +47,18 @@ impl Index {
         job.memory.key_at_hand(entries.iter().any(|entry| entry.access.is_none()), now);
         let plan = plan::plan(&entries, &job.memory, now, &self.timings);
         decided.next = plan.next;
-        for planned in plan.windows {
+        for (planned, entry) in plan.windows.into_iter().zip(&entries) {
             let Some(stored) = self.windows.get_mut(&planned.id) else { continue };
             let counts_as = |plan: &WindowPlan| (plan.phase, plan.record.has_it_on());
             if stored.planned.as_ref().is_none_or(|before| counts_as(before) != counts_as(&planned)) {
                 decided.counted.insert(stored.spec.account.clone());
             }
-            let given_up = |plan: &WindowPlan| plan.record.deactivation.reason == Some(Reason::StopGivenUp);
-            if given_up(&planned) && !stored.planned.as_ref().is_some_and(given_up) {
+            let given_up = |record: &Record| record.deactivation.reason == Some(Reason::StopGivenUp);
+            if given_up(&planned.record) && !entry.record.as_ref().is_some_and(given_up) {
                 decided.given_up.push(stored.name.clone());
+            }
+            if entry.record.as_ref().and_then(failed_start).is_none() {
+                decided.failed_starts.extend(failed_start(&planned.record));
             }
             if stored.deletion == Deletion::Unclear {
                 decided.unclear.push(stored.id.clone());
@@ -123,6 +128,12 @@ impl Index {
             }
         }
     }
+}
+
+/// Why the start of a window failed although it was to be made.
+fn failed_start(record: &Record) -> Option<Reason> {
+    let reason = record.activation.reason.filter(|_| record.activation.state == TaskState::Failed)?;
+    (!matches!(reason, Reason::Suspended | Reason::WindowPast)).then_some(reason)
 }
 
 fn account_of(want: &Want) -> &AccountName {

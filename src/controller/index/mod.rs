@@ -11,9 +11,8 @@ mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Phase, Timings, WindowId};
+use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Timings, WindowId, WindowPlan};
 
 use super::accounts::{Account, Dialling, Queue};
 use super::window::{Defaults, Stored};
@@ -90,12 +89,9 @@ impl Index {
         std::mem::take(&mut self.stale_accounts)
     }
 
-    /// Every window's phase, and since when its stop is overdue.
-    pub(in crate::controller) fn planned(&self) -> impl Iterator<Item = (Phase, Option<Timestamp>)> {
-        self.windows
-            .values()
-            .filter_map(|stored| stored.planned.as_ref())
-            .map(|planned| (planned.phase, planned.overdue_since))
+    /// Every window as it is planned.
+    pub(in crate::controller) fn planned(&self) -> impl Iterator<Item = &WindowPlan> {
+        self.windows.values().filter_map(|stored| stored.planned.as_ref())
     }
 
     pub(super) fn jobs_of(&self, account: &AccountName) -> BTreeSet<JobKey> {
