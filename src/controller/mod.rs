@@ -12,6 +12,7 @@ mod events;
 mod index;
 mod lane;
 mod live_calls;
+mod load;
 mod notice;
 mod shared;
 mod status;
@@ -163,8 +164,8 @@ impl Convergence {
 async fn decide(shared: Arc<Shared>) {
     loop {
         let key = shared.jobs.next().await;
-        let accounts = shared.decide([key]);
-        shared.admit(accounts, false);
+        let loads = shared.decide([key]);
+        shared.admit(loads, false);
         tokio::task::yield_now().await;
     }
 }

@@ -31,6 +31,19 @@ pub struct Limits {
     pub concurrent_requests: u32,
 }
 
+impl Limits {
+    /// Of two accounts that share a key, each limit as the stricter has it.
+    #[must_use]
+    pub fn strictest(self, other: Self) -> Self {
+        let stricter = |a: u32, b: u32| if a == 0 || b == 0 { a.max(b) } else { a.min(b) };
+        Self {
+            simultaneous_activations: stricter(self.simultaneous_activations, other.simultaneous_activations),
+            requests_per_second: stricter(self.requests_per_second, other.requests_per_second),
+            concurrent_requests: stricter(self.concurrent_requests, other.concurrent_requests),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { simultaneous_activations: 5, requests_per_second: 20, concurrent_requests: 16 }
@@ -64,9 +77,16 @@ impl Urgency {
             Want::Call { verb: Verb::Activate, attempt: 1, .. } => Self::FirstStart,
             Want::Call { verb: Verb::Deactivate, .. } => Self::RepeatedStop,
             Want::Call { verb: Verb::Activate, .. } => Self::RepeatedStart,
-            Want::Read { purpose: ReadPurpose::ForCall, .. } => Self::NeededRead,
-            Want::Read { purpose: ReadPurpose::Turning, .. } => Self::TurningRead,
-            Want::Read { purpose: ReadPurpose::Supervise | ReadPurpose::Check, .. } => Self::OtherRead,
+            Want::Read { purpose, .. } => Self::of_read(*purpose),
+        }
+    }
+
+    /// The place of a read.
+    pub fn of_read(purpose: ReadPurpose) -> Self {
+        match purpose {
+            ReadPurpose::ForCall => Self::NeededRead,
+            ReadPurpose::Turning => Self::TurningRead,
+            ReadPurpose::Supervise | ReadPurpose::Check => Self::OtherRead,
         }
     }
 

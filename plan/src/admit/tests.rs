@@ -129,6 +129,15 @@ const ALL: [Urgency; 7] = [
 /// What the Live API can hold up for half a minute at most, and what its outage cannot hold up at all.
 const PRESSING: [Urgency; 4] = [Urgency::FirstStop, Urgency::FirstStart, Urgency::NeededRead, Urgency::RepeatedStop];
 
+#[test]
+fn the_strictest_of_two_accounts_with_one_key_counts_and_no_limit_is_none() {
+    let one = Limits { simultaneous_activations: 5, requests_per_second: 0, concurrent_requests: 0 };
+    let two = Limits { simultaneous_activations: 2, requests_per_second: 10, concurrent_requests: 0 };
+    let both = Limits { simultaneous_activations: 2, requests_per_second: 10, concurrent_requests: 0 };
+    assert_eq!(one.strictest(two), both);
+    assert_eq!(two.strictest(one), both);
+}
+
 fn asks_to_wait(seconds: i64) -> [Heard; 2] {
     let retry_after = Some(SignedDuration::from_secs(seconds));
     [Heard::TooMany { retry_after }, Heard::Outage { retry_after }]

@@ -6,6 +6,7 @@
 mod admit;
 mod answers;
 mod decide;
+mod loads;
 mod stored;
 mod watched;
 
@@ -15,7 +16,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Phase, Timings, WindowId};
 
-use super::accounts::{Account, Dialling, Queue};
+use super::accounts::{Account, Dialling};
+use super::load::{LoadKey, Queue};
 use super::window::{Defaults, Stored};
 
 pub(super) use admit::{Admitted, LiveRequest, Order};
@@ -26,8 +28,8 @@ pub(super) use stored::{AccountWrite, WindowWrite};
 struct Job {
     windows: BTreeSet<WindowId>,
     memory: Memory,
-    /// The accounts in whose queues it may stand, or hold a slot.
-    queued: BTreeSet<AccountName>,
+    /// The loads in whose queues it may stand, or hold a slot.
+    queued: BTreeSet<LoadKey>,
 }
 
 /// See the module.
@@ -43,10 +45,14 @@ pub(in crate::controller) struct Index {
     jobs: BTreeMap<JobKey, Job>,
     accounts: BTreeMap<AccountName, Account>,
     users: BTreeMap<AccountName, BTreeSet<WindowId>>,
-    queues: BTreeMap<AccountName, Queue>,
+    /// The load that each account's calls are part of. One without a usable key has none.
+    loads: BTreeMap<AccountName, LoadKey>,
+    queues: BTreeMap<LoadKey, Queue>,
     secrets: BTreeMap<ObjectName, Option<Secret>>,
     /// Accounts of which something was learnt that their status may not show yet.
     stale_accounts: BTreeSet<AccountName>,
+    /// Secrets whose key the Live API refused: they are read again.
+    doubted: BTreeSet<ObjectName>,
 }
 
 impl Index {
@@ -62,9 +68,11 @@ impl Index {
             jobs: BTreeMap::new(),
             accounts: BTreeMap::new(),
             users: BTreeMap::new(),
+            loads: BTreeMap::new(),
             queues: BTreeMap::new(),
             secrets: BTreeMap::new(),
             stale_accounts: BTreeSet::new(),
+            doubted: BTreeSet::new(),
         }
     }
 
@@ -88,6 +96,11 @@ impl Index {
     /// The accounts of which something was learnt since the last time this was asked.
     pub(in crate::controller) fn take_stale_accounts(&mut self) -> BTreeSet<AccountName> {
         std::mem::take(&mut self.stale_accounts)
+    }
+
+    /// The Secrets whose key was refused since the last time this was asked.
+    pub(in crate::controller) fn take_doubted_secrets(&mut self) -> BTreeSet<ObjectName> {
+        std::mem::take(&mut self.doubted)
     }
 
     /// Every window's phase, and since when its stop is overdue.
