@@ -12,6 +12,7 @@ mod events;
 mod index;
 mod lane;
 mod live_calls;
+mod load;
 mod notice;
 mod raw;
 mod shared;
@@ -165,8 +166,8 @@ impl Convergence {
 async fn decide(shared: Arc<Shared>) {
     loop {
         let key = shared.jobs.next().await;
-        let accounts = shared.decide([key]);
-        shared.admit(accounts, false);
+        let loads = shared.decide([key]);
+        shared.admit(loads, false);
         tokio::task::yield_now().await;
     }
 }

@@ -6,6 +6,7 @@
 mod admit;
 mod answers;
 mod decide;
+mod loads;
 mod stored;
 mod watched;
 
@@ -14,7 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::Secret;
 use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Timings, WindowId, WindowPlan};
 
-use super::accounts::{Account, Dialling, Queue};
+use super::accounts::{Account, Dialling};
+use super::load::{LoadKey, Queue};
 use super::window::{Defaults, Stored};
 
 pub(super) use admit::{Admitted, LiveRequest, Order};
@@ -25,8 +27,8 @@ pub(super) use stored::{AccountWrite, WindowWrite};
 struct Job {
     windows: BTreeSet<WindowId>,
     memory: Memory,
-    /// The accounts in whose queues it may stand, or hold a slot.
-    queued: BTreeSet<AccountName>,
+    /// The loads in whose queues it may stand, or hold a slot.
+    queued: BTreeSet<LoadKey>,
 }
 
 /// See the module.
@@ -42,10 +44,14 @@ pub(in crate::controller) struct Index {
     jobs: BTreeMap<JobKey, Job>,
     accounts: BTreeMap<AccountName, Account>,
     users: BTreeMap<AccountName, BTreeSet<WindowId>>,
-    queues: BTreeMap<AccountName, Queue>,
+    /// The load that each account's calls are part of. One without a usable key has none.
+    loads: BTreeMap<AccountName, LoadKey>,
+    queues: BTreeMap<LoadKey, Queue>,
     secrets: BTreeMap<ObjectName, Option<Secret>>,
     /// Accounts of which something was learnt that their status may not show yet.
     stale_accounts: BTreeSet<AccountName>,
+    /// Secrets whose key the Live API refused: they are read again.
+    doubted: BTreeSet<ObjectName>,
 }
 
 impl Index {
@@ -61,9 +67,11 @@ impl Index {
             jobs: BTreeMap::new(),
             accounts: BTreeMap::new(),
             users: BTreeMap::new(),
+            loads: BTreeMap::new(),
             queues: BTreeMap::new(),
             secrets: BTreeMap::new(),
             stale_accounts: BTreeSet::new(),
+            doubted: BTreeSet::new(),
         }
     }
 
@@ -87,6 +95,11 @@ impl Index {
     /// The accounts of which something was learnt since the last time this was asked.
     pub(in crate::controller) fn take_stale_accounts(&mut self) -> BTreeSet<AccountName> {
         std::mem::take(&mut self.stale_accounts)
+    }
+
+    /// The Secrets whose key was refused since the last time this was asked.
+    pub(in crate::controller) fn take_doubted_secrets(&mut self) -> BTreeSet<ObjectName> {
+        std::mem::take(&mut self.doubted)
     }
 
     /// Every window as it is planned.
