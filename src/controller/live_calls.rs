@@ -32,6 +32,7 @@ async fn look(shared: &Shared, order: &Order, key: &JobKey, id: &JobId, for_call
     shared.metrics.live_request("read", answer.as_ref().err(), at.duration_since(asked_at));
     match answer {
         Ok(answer) => {
+            told(shared, order, asked_at, at, answer.date);
             let seen = seen(answer.value, asked_at, at);
             tracing::debug!(job = %key, reading = %seen.reading, "job read");
             shared.index().look_answered(&order.origin, key, seen);
@@ -52,6 +53,7 @@ async fn list(shared: &Shared, order: &Order, jobs: &BTreeMap<JobKey, AccountNam
     shared.metrics.live_request("list", answer.as_ref().err(), at.duration_since(asked_at));
     match answer {
         Ok(answer) => {
+            told(shared, order, asked_at, at, answer.date);
             let endpoint = order.client.endpoint().to_string();
             let key = |job: &Job| JobKey { endpoint: endpoint.clone(), job: job.id.clone() };
             let readings: BTreeMap<JobKey, Seen> =
@@ -76,6 +78,9 @@ async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &Job
     };
     let at = shared.clock.now();
     shared.metrics.live_request(verb.as_str(), answer.as_ref().err(), at.duration_since(order.sent_at));
+    if let Ok(answer) = &answer {
+        told(shared, order, order.sent_at, at, answer.date);
+    }
     let (outcome, heard) =
         answer.map_or_else(|error| (outcome(&error), heard(&error)), |_| (Outcome::Accepted, Heard::Answer));
     match &outcome {
@@ -89,6 +94,13 @@ async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &Job
     shared.answered([key.clone()], &order.origin.load);
 }
 
+/// Takes in the server's clock, where the answer told it.
+fn told(shared: &Shared, order: &Order, asked_at: Timestamp, at: Timestamp, date: Option<Timestamp>) {
+    if let Some(date) = date {
+        shared.clock_told(order.client.endpoint(), asked_at, at, date);
+    }
+}
+
 /// What a job's answer tells.
 fn seen(job: Job, asked_at: Timestamp, at: Timestamp) -> Seen {
     Seen {
@@ -98,7 +110,8 @@ fn seen(job: Job, asked_at: Timestamp, at: Timestamp) -> Seen {
         state: job.state,
         sep_state: job.sep_state,
         is_static: job.is_static,
-        asked_at,
+        // Our clock may have been set back while the answer was under way.
+        asked_at: asked_at.min(at),
         at,
     }
 }

@@ -39,12 +39,14 @@ impl Index {
             return decided;
         }
         let entries = self.entries(key);
+        let ahead = self.skew(&key.endpoint).acted_on();
         let Some(job) = self.jobs.get_mut(key) else { return decided };
         if entries.is_empty() && job.memory.idle() {
             decided.loads = self.withdraw(key);
             self.jobs.remove(key);
             return decided;
         }
+        job.memory.clock_ahead(ahead);
         job.memory.key_at_hand(entries.iter().any(|entry| entry.access.is_none()), now);
         let plan = plan::plan(&entries, &job.memory, now, &self.timings);
         decided.next = plan.next;

@@ -5,6 +5,7 @@
 
 mod admit;
 mod answers;
+mod clocks;
 mod decide;
 mod loads;
 mod stored;
@@ -13,6 +14,7 @@ mod watched;
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Secret;
+use plan::skew::Skew;
 use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Timings, WindowId, WindowPlan};
 
 use super::accounts::{Account, Dialling};
@@ -48,6 +50,8 @@ pub(in crate::controller) struct Index {
     loads: BTreeMap<AccountName, LoadKey>,
     queues: BTreeMap<LoadKey, Queue>,
     secrets: BTreeMap<ObjectName, Option<Secret>>,
+    /// What answers told of the clock at each endpoint.
+    skews: BTreeMap<String, Skew>,
     /// Accounts of which something was learnt that their status may not show yet.
     stale_accounts: BTreeSet<AccountName>,
     /// Secrets whose key the Live API refused: they are read again.
@@ -70,6 +74,7 @@ impl Index {
             loads: BTreeMap::new(),
             queues: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            skews: BTreeMap::new(),
             stale_accounts: BTreeSet::new(),
             doubted: BTreeSet::new(),
         }
