@@ -7,6 +7,7 @@ mod admit;
 mod answers;
 mod decide;
 mod loads;
+mod starts;
 mod stored;
 mod watched;
 
@@ -48,6 +49,9 @@ pub(in crate::controller) struct Index {
     /// The load that each account's calls are part of. One without a usable key has none.
     loads: BTreeMap<AccountName, LoadKey>,
     queues: BTreeMap<LoadKey, Queue>,
+    /// The starts that are to come, and where each stands among them.
+    starts: BTreeMap<starts::Place, JobKey>,
+    starting: BTreeMap<WindowId, starts::Place>,
     secrets: BTreeMap<ObjectName, Option<Secret>>,
     /// Accounts of which something was learnt that their status may not show yet.
     stale_accounts: BTreeSet<AccountName>,
@@ -70,6 +74,8 @@ impl Index {
             users: BTreeMap::new(),
             loads: BTreeMap::new(),
             queues: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            starting: BTreeMap::new(),
             secrets: BTreeMap::new(),
             stale_accounts: BTreeSet::new(),
             doubted: BTreeSet::new(),
