@@ -267,6 +267,21 @@ mod tests {
     }
 
     #[test]
+    fn what_an_error_tells_of_the_api_as_a_whole() {
+        let wait = std::time::Duration::from_secs(7);
+        let retry_after = Some(SignedDuration::from_secs(7));
+        let limited = LiveError::RateLimited { retry_after: Some(wait), message: "slow down".into() };
+        assert_eq!(heard(&limited), Heard::TooMany { retry_after });
+        let failed = LiveError::ServerError { status: 503, message: "down".into(), retry_after: Some(wait) };
+        assert_eq!(heard(&failed), Heard::Outage { retry_after });
+        let silent = LiveError::TimedOut { after: wait };
+        assert_eq!(heard(&silent), Heard::Outage { retry_after: None });
+        // A 500 in the API's own words is an answer.
+        let unknown = LiveError::JobNotFound { status: 500, message: "DB getItem, no results found".into() };
+        assert_eq!(heard(&unknown), Heard::Answer);
+    }
+
+    #[test]
     fn what_may_have_been_carried_out_is_never_called_refused() {
         let lost = LiveError::ConnectionLost { reason: "closed".into() };
         assert!(matches!(outcome(&lost), Outcome::Unanswered(_)));

@@ -112,6 +112,7 @@ impl Shared {
             drop(index);
             loads.extend(decided.loads);
             self.windows.extend(decided.writes);
+            self.jobs.extend(decided.touched);
             self.accounts.extend(decided.counted);
             self.unclear.extend(decided.unclear);
             for reason in decided.failed_starts {

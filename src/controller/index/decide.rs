@@ -23,6 +23,8 @@ pub(in crate::controller) struct Decided {
     pub(in crate::controller) loads: BTreeSet<LoadKey>,
     /// Windows of this account changed their phase: its counts did, too.
     pub(in crate::controller) counted: BTreeSet<AccountName>,
+    /// Jobs to be decided again.
+    pub(in crate::controller) touched: BTreeSet<JobKey>,
     /// Deleted windows of which it is to be found out whether their definition goes too.
     pub(in crate::controller) unclear: Vec<WindowId>,
     /// Windows whose stop was given up just now.
@@ -66,8 +68,9 @@ impl Index {
             if stored.deletion == Deletion::Unclear {
                 decided.unclear.push(stored.id.clone());
             }
-            stored.planned = Some(planned);
+            stored.planned = Some(planned.clone());
             stored.planned_generation = stored.generation;
+            decided.touched.extend(self.note_start(key, &planned, now));
         }
         decided.loads = self.withdraw(key);
         for want in plan.wants {
@@ -96,6 +99,7 @@ impl Index {
                     window: stored.window(),
                     acknowledged: stored.status.activation.state == TaskState::Finished.as_str(),
                     access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::has_it_on)),
+                    short_of_capacity: self.short_of_capacity(&stored.id),
                     record,
                 }
             })

@@ -8,6 +8,7 @@ mod answers;
 mod clocks;
 mod decide;
 mod loads;
+mod starts;
 mod stored;
 mod watched;
 
@@ -49,6 +50,9 @@ pub(in crate::controller) struct Index {
     /// The load that each account's calls are part of. One without a usable key has none.
     loads: BTreeMap<AccountName, LoadKey>,
     queues: BTreeMap<LoadKey, Queue>,
+    /// The starts that are to come, and where each stands among them.
+    starts: BTreeMap<starts::Place, JobKey>,
+    starting: BTreeMap<WindowId, starts::Place>,
     secrets: BTreeMap<ObjectName, Option<Secret>>,
     /// What answers told of the clock at each endpoint.
     skews: BTreeMap<String, Skew>,
@@ -73,6 +77,8 @@ impl Index {
             users: BTreeMap::new(),
             loads: BTreeMap::new(),
             queues: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            starting: BTreeMap::new(),
             secrets: BTreeMap::new(),
             skews: BTreeMap::new(),
             stale_accounts: BTreeSet::new(),
