@@ -9,6 +9,7 @@ mod accounts;
 mod conditions;
 mod definitions;
 mod events;
+mod expiry;
 mod index;
 mod lane;
 mod live_calls;
