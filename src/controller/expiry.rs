@@ -48,10 +48,7 @@ pub(super) async fn delete(
     resource_version: &str,
 ) {
     let api: Api<JobStartStop> = Api::namespaced(client.clone(), &name.namespace);
-    let only = Preconditions {
-        uid: Some(id.as_str().to_owned()),
-        resource_version: Some(resource_version.to_owned()),
-    };
+    let only = Preconditions { uid: Some(id.as_str().to_owned()), resource_version: Some(resource_version.to_owned()) };
     let answer = within(api.delete(&name.name, &DeleteParams::default().preconditions(only))).await;
     shared.metrics.apiserver_write("expiry", answer.as_ref().map(|_| ()).map_err(WriteError::code));
     match answer {

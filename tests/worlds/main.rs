@@ -8,6 +8,7 @@
 )]
 
 mod crowd;
+mod expiry;
 mod hours;
 mod single;
 mod store;
