@@ -153,8 +153,8 @@ reasons! {
     LiveAPIError,
 
     // The object.
-    /// The stored object holds something that its rules would refuse; nothing is called for it.
-    InvalidSpec,
+    /// This version of the operator cannot read a part of the object: no start is made, a stop that is due is.
+    Undecodable,
 }
 
 impl Reason {
@@ -181,7 +181,7 @@ impl Reason {
                 | Self::KeyMalformed
                 | Self::SecretKeyMissing
                 | Self::EndpointNotAllowed
-                | Self::InvalidSpec
+                | Self::Undecodable
                 | Self::StartDeadlineExceeded
                 | Self::StartMissed
                 | Self::StartNotConfirmed

@@ -73,9 +73,16 @@ pub struct Window {
     pub deletion: Deletion,
     /// Our finalizer stands on the object. Without it nothing is called for this window.
     pub finalizer: bool,
+    /// What of the object this binary could not read, if anything: then it makes no start, and still the stop.
+    pub undecodable: Option<String>,
 }
 
 impl Window {
+    /// Nothing in the object forbids its start.
+    pub fn may_start(&self) -> bool {
+        !self.suspend && self.undecodable.is_none()
+    }
+
     /// The object is being deleted.
     pub fn deleting(&self) -> bool {
         self.deletion != Deletion::No

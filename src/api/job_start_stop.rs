@@ -1,10 +1,13 @@
 //! `JobStartStop`: one window of one channel.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::time::{TimeError, parse_instant};
 use super::{NEVER_OBSERVED, is_default, rules};
@@ -253,6 +256,11 @@ pub struct JobStartStopStatus {
     #[serde(skip_serializing_if = "is_default")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+
+    /// What another version of the operator wrote and this one does not know: carried through whole writes.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: BTreeMap<String, Value>,
 }
 
 /// One half of a window: what is planned, what was called and what came of it.
@@ -312,6 +320,11 @@ pub struct TaskStatus {
     /// How many calls were sent.
     #[serde(skip_serializing_if = "is_default")]
     pub attempts: u32,
+
+    /// What another version of the operator wrote and this one does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: BTreeMap<String, Value>,
 }
 
 /// The job as the Live API last showed it; written when it changes, not each time it is read.
@@ -338,6 +351,11 @@ pub struct JobReading {
     /// the job.
     #[serde(skip_serializing_if = "is_default")]
     pub verified_at: String,
+
+    /// What another version of the operator wrote and this one does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: BTreeMap<String, Value>,
 }
 
 /// The two times of a spec.
@@ -372,7 +390,7 @@ impl JobStartStopSpec {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -431,6 +449,7 @@ mod tests {
             confirmed_at: "2026-12-02T13:00:04.000000Z".to_owned(),
             lateness_millis: Some(0),
             attempts: 1,
+            unknown: BTreeMap::new(),
         };
         let status = JobStartStopStatus {
             observed_generation: Some(3),
@@ -449,6 +468,7 @@ mod tests {
                 observed_generation: Some(3),
                 last_transition_time: Time(Timestamp::UNIX_EPOCH),
             }],
+            unknown: BTreeMap::from([("later".to_owned(), json!({ "a": 1 }))]),
         };
         let text = serde_json::to_string(&status).unwrap();
         assert_eq!(serde_json::from_str::<JobStartStopStatus>(&text).unwrap(), status);

@@ -14,6 +14,7 @@ mod index;
 mod lane;
 mod live_calls;
 mod notice;
+mod raw;
 mod shared;
 mod status;
 mod watches;

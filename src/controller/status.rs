@@ -76,8 +76,15 @@ pub(super) fn render(stored: &Stored, planned: &WindowPlan, memory: &Memory, now
             .conditions
             .iter()
             .map(|next| conditions::stored(&stored.status.conditions, next, generation, &whole_seconds(now)))
+            .chain(stored.status.conditions.iter().filter(|condition| !ours(condition)).cloned())
             .collect(),
+        unknown: stored.status.unknown.clone(),
     }
+}
+
+/// A condition that this version writes, as opposed to one that another version or tool keeps there.
+fn ours(condition: &Condition) -> bool {
+    plan::conditions::KINDS.contains(&condition.type_.as_str())
 }
 
 /// The uid without dashes: 32 hexadecimal characters, as the vendor's workflow ids have.
@@ -105,6 +112,7 @@ fn task_status(task: &Task, given: &str, stored: &TaskStatus) -> TaskStatus {
         confirmed_at: task.confirmed_at.map(api::time::micros).unwrap_or_default(),
         lateness_millis: task.lateness.map(|late| i64::try_from(late.as_millis()).unwrap_or(i64::MAX)),
         attempts: task.attempts,
+        unknown: stored.unknown.clone(),
     }
 }
 
@@ -123,5 +131,5 @@ fn job(stored: &Stored, record: &Record, phase: Phase, memory: &Memory) -> JobRe
     let (state, sep_state, reading) = (text(&seen.state), text(&seen.sep_state), seen.reading.as_str().to_owned());
     let same = state == before.state && sep_state == before.sep_state && reading == before.reading;
     let since = if same { before.since.clone() } else { api::time::utc(seen.at) };
-    JobReading { state, sep_state, reading, since, verified_at }
+    JobReading { state, sep_state, reading, since, verified_at, unknown: before.unknown.clone() }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Secret;
-use kube::core::DeserializeGuard;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Config, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
@@ -21,6 +20,7 @@ use crate::api::{JobStartStop, LiveAccount};
 use crate::observe::Readiness;
 
 use super::accounts::{Account, Dialling};
+use super::raw::{Raw, Read};
 use super::shared::Shared;
 use super::window::{Stored, name_of};
 
@@ -162,24 +162,21 @@ struct Windows {
 }
 
 impl Watched for Windows {
-    type Object = DeserializeGuard<JobStartStop>;
+    type Object = Raw<JobStartStop>;
     type Key = WindowId;
 
     fn apply(&self, object: Self::Object) -> Option<WindowId> {
         let name = name_of(&object);
         let uid = object.uid().map(WindowId::new);
-        let parsed = object
-            .0
-            .map_err(|invalid| invalid.error)
-            .and_then(|object| Stored::parse(object).map_err(|unusable| unusable.to_string()));
-        match parsed {
+        match Stored::read(object) {
             Ok(stored) => {
                 let touched = self.shared.index().apply_window(stored);
                 self.shared.changed(touched);
             }
             Err(error) => {
                 self.shared.metrics.undecodable();
-                tracing::error!(window = %name, error, "the stored object cannot be used; nothing is called for it");
+                // A window that was read before keeps what was read.
+                tracing::error!(window = %name, %error, "the stored object is no window; what was read before holds");
             }
         }
         uid
@@ -210,14 +207,22 @@ struct Accounts {
     dialling: Dialling,
 }
 
+impl Accounts {
+    /// An account that was read before keeps what was read: a stop may hang on it.
+    fn unusable(&self, name: &AccountName, why: &str) {
+        self.shared.metrics.undecodable();
+        tracing::error!(account = %name, why, "the stored object cannot be used; what was read before holds");
+    }
+}
+
 impl Watched for Accounts {
-    type Object = DeserializeGuard<LiveAccount>;
+    type Object = Raw<LiveAccount>;
     type Key = AccountName;
 
     fn apply(&self, object: Self::Object) -> Option<AccountName> {
         let name = name_of(&object);
-        match object.0 {
-            Ok(object) => {
+        match object.read() {
+            Ok(Read { object, left_out }) if left_out.as_ref().is_none_or(|what| !what.starts_with("spec")) => {
                 let mut index = self.shared.index();
                 let account = Account::parse(object, &self.dialling, index.deletion_policy());
                 let touched = index.apply_account(&name, account, self.shared.clock.now());
@@ -225,10 +230,8 @@ impl Watched for Accounts {
                 self.shared.secrets_changed.notify_waiters();
                 self.shared.changed(touched);
             }
-            Err(invalid) => {
-                self.shared.metrics.undecodable();
-                tracing::error!(account = %name, error = invalid.error, "the stored object cannot be used");
-            }
+            Ok(Read { left_out: why, .. }) => self.unusable(&name, &why.unwrap_or_default()),
+            Err(why) => self.unusable(&name, &why),
         }
         Some(name)
     }

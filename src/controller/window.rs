@@ -8,6 +8,7 @@ use crate::api::{self, JobStartStop, JobStartStopStatus};
 use crate::live::JobId;
 
 use super::expiry::Attempts;
+use super::raw::{Raw, Read};
 
 /// The finalizer under which a window keeps its object until its duty is over.
 pub const FINALIZER: &str = "scheduler.bcovlive.io/stop";
@@ -39,6 +40,8 @@ pub(super) struct Spec {
     lead: SignedDuration,
     own_ttl: Option<SignedDuration>,
     ttl: Option<SignedDuration>,
+    /// What of the object could not be read, if anything.
+    undecodable: Option<String>,
 }
 
 /// A window in the index.
@@ -66,24 +69,32 @@ pub(super) struct Stored {
     pub(super) expiry: Attempts,
 }
 
-/// Why a stored object cannot be used. The schema's rules refuse such objects; one stored before a rule existed, or
-/// past it, is told of and left alone.
+/// Why a stored object is no window. The schema's rules refuse such objects; one stored before a rule existed, or past
+/// it, is told of and left alone.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {
     #[error("the object has no {0}")]
     Metadata(&'static str),
     #[error(transparent)]
     Time(#[from] api::SpecTimeError),
+    #[error("{0}")]
+    Unreadable(String),
     #[error("spec.jobID: {0}")]
     JobId(#[from] crate::live::JobIdMalformed),
 }
 
 impl Stored {
-    pub(super) fn parse(object: JobStartStop) -> Result<Self, Unusable> {
+    /// Reads an object as it is stored. What cannot be read keeps the window from starting and not from stopping.
+    pub(super) fn read(raw: Raw<JobStartStop>) -> Result<Self, Unusable> {
+        let Read { object, left_out } = raw.read().map_err(Unusable::Unreadable)?;
+        Self::parse(object, left_out)
+    }
+
+    fn parse(object: JobStartStop, left_out: Option<String>) -> Result<Self, Unusable> {
+        let (times, unread_time) = times(&object)?;
         let metadata = object.metadata;
         let namespace = metadata.namespace.ok_or(Unusable::Metadata("namespace"))?;
         let name = ObjectName::new(namespace.clone(), metadata.name.ok_or(Unusable::Metadata("name"))?);
-        let times = object.spec.times()?;
         let spec = object.spec;
         let own_policy = spec.deletion_policy.map(DeletionPolicy::from);
         Ok(Self {
@@ -109,6 +120,7 @@ impl Stored {
                 lead: SignedDuration::ZERO,
                 own_ttl: spec.ttl_seconds_after_finished.map(|s| SignedDuration::from_secs(i64::from(s))),
                 ttl: None,
+                undecodable: left_out.or(unread_time),
             },
             status: object.status.unwrap_or_default(),
             planned: None,
@@ -143,6 +155,7 @@ impl Stored {
             ttl: self.spec.ttl,
             deletion: self.deletion,
             finalizer: self.has_finalizer(),
+            undecodable: self.spec.undecodable.clone(),
         }
     }
 
@@ -166,6 +179,27 @@ impl Stored {
     pub(super) fn older_than(&self, other: &Self) -> bool {
         let number = |stored: &Self| stored.resource_version.parse::<u64>().ok();
         matches!((number(self), number(other)), (Some(mine), Some(theirs)) if mine < theirs)
+    }
+}
+
+/// Both times; where the spec's cannot be read, the ones that were last understood.
+fn times(object: &JobStartStop) -> Result<(api::SpecTimes, Option<String>), Unusable> {
+    let error = match object.spec.times() {
+        Ok(times) => return Ok((times, None)),
+        Err(error) => error,
+    };
+    let status = object.status.as_ref();
+    let understood = |spec: &str, task: Option<&api::TaskStatus>| {
+        let stored = task.and_then(|task| api::time::read_status(&task.time));
+        api::time::parse_instant(spec).ok().or(stored)
+    };
+    let activation = understood(&object.spec.activation.time, status.map(|status| &status.activation));
+    let deactivation = understood(&object.spec.deactivation.time, status.map(|status| &status.deactivation));
+    match (activation, deactivation) {
+        (Some(activation), Some(deactivation)) => {
+            Ok((api::SpecTimes { activation, deactivation }, Some(error.to_string())))
+        }
+        _ => Err(error.into()),
     }
 }
 

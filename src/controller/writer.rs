@@ -21,6 +21,7 @@ use crate::api::{GROUP, JobStartStop, LiveAccount, VERSION};
 use super::expiry;
 use super::index::{AccountWrite, WindowWrite};
 use super::notice::{self, Notice};
+use super::raw::Raw;
 use super::shared::Shared;
 use super::window::Stored;
 
@@ -125,7 +126,7 @@ fn next_write(shared: &Shared, id: &WindowId) -> Option<(WindowWrite, Vec<Notice
     Some((write, notices))
 }
 
-fn stored(shared: &Shared, id: &WindowId, object: JobStartStop, notices: Vec<Notice>) {
+fn stored(shared: &Shared, id: &WindowId, object: Raw<JobStartStop>, notices: Vec<Notice>) {
     shared.index().write_succeeded(id);
     take_up(shared, object);
     for notice in notices {
@@ -133,8 +134,8 @@ fn stored(shared: &Shared, id: &WindowId, object: JobStartStop, notices: Vec<Not
     }
 }
 
-fn take_up(shared: &Shared, object: JobStartStop) {
-    match Stored::parse(object) {
+fn take_up(shared: &Shared, object: Raw<JobStartStop>) {
+    match Stored::read(object) {
         Ok(stored) => {
             let touched = shared.index().apply_window(stored);
             shared.changed(touched);
@@ -260,7 +261,7 @@ where
     within(api.patch(&name.name, &PatchParams::default(), &Patch::Merge(patch))).await
 }
 
-async fn fetch(client: &Client, name: &ObjectName) -> Result<JobStartStop, WriteError> {
-    let api: Api<JobStartStop> = Api::namespaced(client.clone(), &name.namespace);
+async fn fetch(client: &Client, name: &ObjectName) -> Result<Raw<JobStartStop>, WriteError> {
+    let api: Api<Raw<JobStartStop>> = Api::namespaced(client.clone(), &name.namespace);
     within(api.get(&name.name)).await
 }

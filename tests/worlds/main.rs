@@ -12,4 +12,5 @@ mod expiry;
 mod hours;
 mod single;
 mod store;
+mod strange;
 mod world;

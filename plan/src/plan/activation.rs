@@ -115,6 +115,11 @@ fn window_over(draft: &mut Draft, facts: &Facts) {
         draft.record.deactivation.settle(TaskState::Cancelled, Reason::Suspended, message);
         return;
     }
+    if let Some(what) = &draft.entry.window.undecodable {
+        let message = format!("{} {what}", Reason::Undecodable.meaning());
+        draft.record.activation.settle(TaskState::Failed, Reason::Undecodable, message);
+        return;
+    }
     let reason = if draft.record.activation.attempts > 0 { Reason::StartNotConfirmed } else { Reason::StartMissed };
     fail(draft, reason, "The window ended before the start could be made", facts);
 }
@@ -137,7 +142,7 @@ fn wait_for(draft: &mut Draft, start: Timestamp, facts: &Facts, alarm: &mut Alar
     let read_from = sooner(start, facts.timings.read_ahead);
     alarm.at(start);
     alarm.at(read_from);
-    if draft.entry.window.suspend {
+    if !draft.entry.window.may_start() {
         return;
     }
     let check_from = sooner(start, facts.timings.preflight_ahead);
@@ -156,6 +161,10 @@ fn wait_for(draft: &mut Draft, start: Timestamp, facts: &Facts, alarm: &mut Alar
 fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     if draft.entry.window.suspend {
         draft.record.activation.say(Reason::Suspended, Reason::Suspended.meaning());
+        return;
+    }
+    if draft.entry.window.undecodable.is_some() {
+        draft.record.activation.say(Reason::Undecodable, Reason::Undecodable.meaning());
         return;
     }
     if facts.surely_not_found(draft.entry, draft.due(Verb::Activate)) {

@@ -73,8 +73,13 @@ impl<'a> Draft<'a> {
         let own = facts.memory.looks.get(&self.entry.window.account);
         if self.record.settled() {
             self.record.trouble = None;
+        } else if let Some(what) = &self.entry.window.undecodable {
+            let message = format!("{} {what}", Reason::Undecodable.meaning());
+            self.record.trouble = Some(Trouble { reason: Reason::Undecodable, message });
         } else if self.entry.access.is_some() {
             self.record.trouble.clone_from(&self.entry.access);
+        } else if self.record.trouble.as_ref().is_some_and(|trouble| trouble.reason == Reason::Undecodable) {
+            self.record.trouble = None;
         } else if let Some(look) = own {
             self.record.trouble = match &look.error {
                 // One lost answer is no trouble for a window whose job was read before.
@@ -162,7 +167,7 @@ impl<'a> Draft<'a> {
         let started = self.record.activation.state == TaskState::Finished;
         let starting = self.record.activation.is_pending()
             && window.finalizer
-            && (self.record.activation.called_at.is_some() || !window.suspend);
+            && (self.record.activation.called_at.is_some() || window.may_start());
         let called_back = self.record.activation.reason == Some(Reason::CancelledDuringStart);
         let retained = window.deleted_under() == Some(DeletionPolicy::Retain);
         let holds = self.record.verified_at.is_some()

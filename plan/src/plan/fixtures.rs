@@ -27,5 +27,6 @@ pub(crate) fn window(id: &str) -> Window {
         ttl: None,
         deletion: Deletion::No,
         finalizer: true,
+        undecodable: None,
     }
 }

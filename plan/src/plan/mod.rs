@@ -322,7 +322,8 @@ fn finalizer(window: &Window, record: &Record) -> FinalizerWish {
 fn expiry(window: &Window, record: &Record) -> Option<Timestamp> {
     let over_when_seen =
         record.activation.reason == Some(Reason::WindowPast) || window.created >= record.deactivation.call_at;
-    if window.deleting() || over_when_seen || !record.settled() {
+    // What cannot be read of the object may be the wish to keep it.
+    if window.deleting() || over_when_seen || window.undecodable.is_some() || !record.settled() {
         return None;
     }
     record.finished_at?.checked_add(window.ttl?).ok()

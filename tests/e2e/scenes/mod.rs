@@ -15,4 +15,5 @@ pub(crate) mod outside;
 pub(crate) mod overlaps;
 pub(crate) mod restarts;
 pub(crate) mod rules;
+pub(crate) mod strange;
 pub(crate) mod timing;

@@ -275,3 +275,33 @@ fn a_finalizer_goes_only_when_the_last_word_is_stored() {
     assert_eq!(rig.gone, ["w"]);
     assert_eq!(rig.channel, Reading::Off);
 }
+
+#[test]
+fn what_cannot_be_fully_read_is_not_started_and_still_stopped() {
+    // Before its start.
+    let mut rig = Rig::one();
+    rig.until(500).edit("w", |w| w.undecodable = Some("spec.deletionPolicy: unknown variant".into()));
+    rig.until(600);
+    let Health::Stalled(Reason::Undecodable, message) = rig.health("w") else { panic!("{:?}", rig.health("w")) };
+    assert!(message.contains("spec.deletionPolicy"), "{message}");
+    rig.until(1500);
+    assert_eq!(rig.tasks("w"), "pending Undecodable | pending -");
+    rig.until(3000);
+    assert_eq!((rig.log.len(), rig.tasks("w")), (0, "failed Undecodable | cancelled StartFailed".into()));
+    // On air.
+    let mut rig = Rig::one();
+    rig.until(1500).edit("w", |w| w.undecodable = Some("spec.suspend: invalid type".into()));
+    rig.until(3000);
+    assert_eq!(rig.calls(), ["activate 1000.000", "deactivate 2000.000"]);
+    assert_eq!(rig.phase("w"), Phase::Finished);
+}
+
+#[test]
+fn readable_again_before_the_end_it_starts_late() {
+    let mut rig = Rig::one();
+    rig.until(500).edit("w", |w| w.undecodable = Some("spec.suspend: invalid type".into()));
+    rig.until(1200).edit("w", |w| w.undecodable = None);
+    rig.until(1300);
+    assert_eq!(rig.phase("w"), Phase::Active);
+    assert!(matches!(rig.health("w"), Health::Ready(Reason::OnAir, _)));
+}

@@ -95,3 +95,13 @@ fn deleted_by_somebody_it_does_not_expire_as_well() {
     rig.until(1500).delete("w");
     assert_eq!(rig.expires("w"), None);
 }
+
+#[test]
+fn an_object_that_cannot_be_fully_read_stays() {
+    let mut rig = Rig::new().with_window("w", 1000, 2000, an_hour);
+    rig.until(1500).edit("w", |w| w.undecodable = Some("spec.ttlSecondsAfterFinished: invalid type".into()));
+    rig.until(20_000);
+    assert_eq!((rig.log.len(), rig.expires("w")), (2, None));
+    rig.edit("w", |w| w.undecodable = None);
+    assert_eq!(rig.expires("w"), Some(rig.finished_and(3600)));
+}

@@ -1,0 +1,73 @@
+//! Objects that another version stored, under definitions without rules.
+
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+use serde_norway::Value;
+
+use crate::harness::{Channel, Plane, Stage, bare_plane, blocking, in_seconds, install_rights, repository};
+
+/// A control plane whose definitions let everything through.
+async fn lawless(name: &str) -> Stage {
+    let control = bare_plane().await;
+    install_rights(control.kubectl()).await;
+    let control = blocking(move || {
+        for plural in ["jobstartstops", "liveaccounts"] {
+            let path = repository(&format!("crds/scheduler.bcovlive.io_{plural}.yaml"));
+            let mut definition: Value = serde_norway::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+            let anything = "{type: object, x-kubernetes-preserve-unknown-fields: true}";
+            let status = anything.replace("}", ", default: {observedGeneration: -1}}");
+            let schema = format!("{{type: object, properties: {{spec: {anything}, status: {status}}}}}");
+            let version = &mut definition["spec"]["versions"][0];
+            version["schema"]["openAPIV3Schema"] = serde_norway::from_str(&schema).unwrap();
+            version.as_mapping_mut().unwrap().remove("selectableFields");
+            let text = serde_norway::to_string(&definition).unwrap();
+            control.kubectl().run_with_input(["apply", "-f", "-"], &text).unwrap().ok().unwrap();
+        }
+        control.kubectl().ok(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).unwrap();
+        control
+    })
+    .await;
+    Stage::unattended_on(Plane::own(control).await, name).await
+}
+
+/// Through kubectl: what watches typed objects cannot see these.
+async fn apply(stage: &Stage, name: &str, channel: &Channel, (start, stop): (Timestamp, Timestamp), more: Json) {
+    let mut spec = json!({ "jobID": channel.id, "activation": { "time": start }, "deactivation": { "time": stop } });
+    spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let kind = json!({ "apiVersion": "scheduler.bcovlive.io/v1alpha1", "kind": "JobStartStop" });
+    let mut object = kind;
+    object["metadata"] = json!({ "name": name, "namespace": stage.namespace });
+    object["spec"] = spec;
+    let (plane, text) = (stage.plane().clone(), object.to_string());
+    blocking(move || plane.control().kubectl().run_with_input(["apply", "-f", "-"], &text).unwrap().ok().unwrap())
+        .await;
+}
+
+async fn shows(stage: &Stage, name: &str, path: &str, wanted: &str) {
+    let (namespace, object) = (format!("--namespace={}", stage.namespace), format!("jobstartstop/{name}"));
+    let condition = format!("--for=jsonpath={{{path}}}={wanted}");
+    stage.plane().kubectl(["wait", &namespace, &object, &condition, "--timeout=30s"]).await;
+}
+
+pub(crate) async fn an_object_that_cannot_be_fully_read_is_stopped_and_not_started_and_stops_no_other() {
+    const READY: &str = r#".status.conditions[?(@.type=="Ready")].reason"#;
+    let stage = lawless("strange").await;
+    stage.edit_account(json!({ "apiKeySecretRef": { "name": "bcov-live", "key": "apiKey" } })).await;
+    let _operator = stage.start_operator().await;
+    let (news, gala, cinema) =
+        (stage.channel("news").await, stage.channel("gala").await, stage.channel("cinema").await);
+    let on_air = (in_seconds(2), in_seconds(10));
+    apply(&stage, "news", &news, on_air, json!({})).await;
+    apply(&stage, "gala", &gala, (in_seconds(6), in_seconds(9)), json!({ "deletionPolicy": "Pause" })).await;
+    shows(&stage, "news", ".status.phase", "Active").await;
+    apply(&stage, "news", &news, on_air, json!({ "suspend": "perhaps" })).await;
+    apply(&stage, "cinema", &cinema, (in_seconds(1), in_seconds(3)), json!({})).await;
+
+    shows(&stage, "news", READY, "Undecodable").await;
+    shows(&stage, "cinema", ".status.phase", "Finished").await;
+    shows(&stage, "news", ".status.phase", "Finished").await;
+    shows(&stage, "gala", ".status.phase", "Missed").await;
+    news.was_called(1, 1).await;
+    cinema.was_called(1, 1).await;
+    gala.was_left_alone().await;
+}
