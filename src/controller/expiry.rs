@@ -54,7 +54,7 @@ pub(super) async fn delete(
     match answer {
         Ok(_) => tracing::info!(window = %name, "deleted: its ttlSecondsAfterFinished has passed"),
         // Gone already, or edited since: its watch tells, and it is planned again.
-        Err(error) if error.is_gone() => {}
+        Err(error) if error.is_gone() || error.is_conflict() => {}
         Err(error) => {
             let Some((failures, wait)) = shared.index().expiry_failed(id, shared.clock.now()) else { return };
             let wait = Duration::try_from(wait).unwrap_or(Duration::MAX);

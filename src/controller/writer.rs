@@ -57,7 +57,7 @@ impl WriteError {
         }
     }
 
-    fn is_conflict(&self) -> bool {
+    pub(super) fn is_conflict(&self) -> bool {
         self.code() == Some(409)
     }
 
