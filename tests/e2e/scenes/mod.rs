@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod cancelling;
 pub(crate) mod cases;
+pub(crate) mod cases_objects;
 pub(crate) mod corners;
 pub(crate) mod deleting;
 pub(crate) mod edits;
@@ -15,5 +16,6 @@ pub(crate) mod outside;
 pub(crate) mod overlaps;
 pub(crate) mod restarts;
 pub(crate) mod rules;
+pub(crate) mod stored;
 pub(crate) mod strange;
 pub(crate) mod timing;
