@@ -17,6 +17,8 @@ mod notice;
 mod raw;
 mod shared;
 mod status;
+#[cfg(test)]
+mod stored_fixtures;
 mod watches;
 mod window;
 mod writer;
