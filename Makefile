@@ -9,10 +9,10 @@ KEEP     ?=
 DEMO     := $(if $(SABOTAGE),--sabotage $(SABOTAGE)) $(if $(filter-out 0 no,$(KEEP)),--keep)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test generate check bench
+.PHONY: help demo test test-null generate check bench
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		awk -F'#' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 demo: ## See it work, live, in half a minute; SABOTAGE=refuse-start or lose-stop to see it fail, KEEP=1 to try it yourself
@@ -25,6 +25,10 @@ test: ## Build all there is and run every test, against a real kube-apiserver
 	cargo build --workspace --all-targets
 	@$(TESTBED) binaries --with controller-manager >/dev/null
 	cargo test --workspace --no-fail-fast
+
+test-null: ## Show that the tests bite: every case has to fail against an operator that does nothing
+	@$(TESTBED) binaries --with controller-manager >/dev/null
+	@tests/null/run.sh
 
 generate: ## Write crds/ anew, from src/api/
 	cargo run --quiet -- crds --directory crds

@@ -19,6 +19,7 @@ mod plan;
 pub mod reading;
 pub mod reason;
 pub mod record;
+pub mod skew;
 pub mod timeline;
 pub mod timings;
 pub mod window;

@@ -64,6 +64,8 @@ pub struct Call {
     /// When the last call before it was sent that was not certainly refused, for the same task: a refusal of this
     /// one does not undo that one.
     pub(crate) earlier: Option<Timestamp>,
+    /// Its account has another key since.
+    pub(crate) rekeyed: bool,
 }
 
 impl Call {
@@ -79,6 +81,12 @@ impl Call {
 
     pub(crate) fn under_way(&self) -> bool {
         self.answered.is_none()
+    }
+
+    /// Refused over its key, or its key's knowledge of the job, and the account has another since.
+    pub(crate) fn refused_by_old_key(&self) -> bool {
+        let of_key = |reason| matches!(reason, Reason::KeyRefused | Reason::JobNotFound);
+        self.rekeyed && matches!(self.answered, Some((_, Outcome::Refused { reason, .. })) if of_key(reason))
     }
 
     fn refused(&self) -> bool {
@@ -167,11 +175,59 @@ pub struct Memory {
     pub(crate) rejections: BTreeMap<AccountName, Rejection>,
     /// Since when no window of the job has an account that can be used.
     pub(crate) keyless_since: Option<Timestamp>,
+    /// How far our clock is ahead of the Live API's, where calls go by that one ([`crate::skew::Skew::acted_on`]).
+    pub(crate) clock_ahead: SignedDuration,
+    /// Our clock stepped, and no answer has come since to compare it with.
+    pub(crate) clock_unproven: bool,
     /// Why the account lets the wanted call wait, if it does.
     pub(crate) held_back: Option<Reason>,
 }
 
 impl Memory {
+    /// How far our clock is ahead of the Live API's, where that matters.
+    pub fn clock_ahead(&mut self, by: SignedDuration) {
+        self.clock_ahead = by;
+    }
+
+    /// Our clock stepped. What was remembered moves with it, so that waits go on for what was left of them; but the
+    /// last reading is not fresh any more: the machine may have been suspended, and the channel may be anywhere.
+    pub fn clock_stepped(&mut self, by: SignedDuration) {
+        self.clock_unproven = true;
+        let moved = |at: &mut Timestamp| *at = at.checked_add(by).unwrap_or(*at);
+        if by.is_negative()
+            && let Some(seen) = &mut self.seen
+        {
+            moved(&mut seen.at);
+            moved(&mut seen.asked_at);
+        }
+        let stale = SignedDuration::from_mins(1);
+        if let Some(seen) = &mut self.seen {
+            seen.at = seen.at.checked_sub(stale).unwrap_or(seen.at);
+            seen.asked_at = seen.asked_at.checked_sub(stale).unwrap_or(seen.asked_at);
+        }
+        for look in self.looks.values_mut() {
+            moved(&mut look.at);
+            moved(&mut look.asked_at);
+        }
+        for run in self.not_found.values_mut() {
+            moved(&mut run.first);
+            moved(&mut run.last);
+        }
+        for run in self.rejections.values_mut() {
+            moved(&mut run.since);
+            moved(&mut run.last);
+        }
+        if let Some(call) = &mut self.call {
+            moved(&mut call.sent_at);
+            for at in call.earlier.iter_mut().chain(call.answered.iter_mut().map(|(at, _)| at)) {
+                moved(at);
+            }
+        }
+        for at in [&mut self.reading_since, &mut self.looking_since, &mut self.keyless_since].into_iter().flatten() {
+            moved(at);
+        }
+    }
+
     /// A look was sent.
     pub fn look_sent(&mut self, at: Timestamp) {
         self.looking_since = Some(at);
@@ -180,6 +236,7 @@ impl Memory {
     /// A look was answered with a reading, of its own or on a page of the job list. An answer that is older than what is known is dropped.
     pub fn look_answered(&mut self, account: &AccountName, seen: Seen) {
         self.looking_since = None;
+        self.clock_unproven = false;
         self.not_found.clear();
         self.rejections.remove(account);
         self.looks.insert(account.clone(), Look { asked_at: seen.asked_at, at: seen.at, error: None, failures: 0 });
@@ -241,8 +298,8 @@ impl Memory {
             .as_ref()
             .filter(|last| last.verb == verb && last.windows.iter().any(|window| windows.contains(window)))
             .and_then(|last| if last.refused() { last.earlier } else { Some(last.sent_at) });
-        self.call =
-            Some(Call { verb, account: Some(account.clone()), windows, sent_at, attempt, answered: None, earlier });
+        let account = Some(account.clone());
+        self.call = Some(Call { verb, account, windows, sent_at, attempt, answered: None, earlier, rekeyed: false });
     }
 
     /// The call under way was answered, or given up on.
@@ -254,7 +311,10 @@ impl Memory {
             (Some(account), Outcome::Accepted) => {
                 self.rejections.remove(&account);
             }
-            (Some(account), Outcome::Refused { reason, .. }) => self.note_rejection(&account, reason, at),
+            // What the old key was told says nothing of the new one.
+            (Some(account), Outcome::Refused { reason, .. }) if !call.rekeyed => {
+                self.note_rejection(&account, reason, at);
+            }
             _ => {}
         }
     }
@@ -297,6 +357,9 @@ impl Memory {
         self.looks.retain(|name, look| name != account || look.error.is_none());
         self.not_found.remove(account);
         self.rejections.remove(account);
+        if let Some(call) = self.call.as_mut().filter(|call| call.account.as_ref() == Some(account)) {
+            call.rekeyed = true;
+        }
     }
 
     /// The last call.

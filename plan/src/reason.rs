@@ -152,6 +152,10 @@ reasons! {
     /// The Live API answered with an error, or with something that is not its answer.
     LiveAPIError,
 
+    /// This machine's clock is off from the Live API's. Above 5 s, starts wait until both clocks have reached their
+    /// time, and stops go by the Live API's.
+    ClockSkew,
+
     // The object.
     /// This version of the operator cannot read a part of the object: no start is made, a stop that is due is.
     Undecodable,

@@ -3,10 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
-use plan::admit::{Limits, Load};
+use plan::admit::Limits;
 use plan::conditions::{Condition, Health, Status};
-use plan::{DeletionPolicy, JobKey, ObjectName, Reason, Trouble, Want};
-use std::collections::{BTreeMap, BTreeSet};
+use plan::{DeletionPolicy, ObjectName, Reason, Trouble};
 
 use crate::api::{self, LiveAccount, LiveAccountStatus};
 use crate::live::{ApiKey, Endpoint, LiveClient, Timeouts, Transport};
@@ -46,6 +45,8 @@ pub(super) struct Account {
     key_gone: Option<Trouble>,
     /// What the Live API last said of the key.
     pub(super) key_accepted: Option<bool>,
+    /// The Secret was read again because the Live API refused this key.
+    pub(super) doubted: bool,
     pub(super) last_contact: Option<Timestamp>,
     /// The status that the apiserver has acknowledged.
     pub(super) status: LiveAccountStatus,
@@ -79,6 +80,7 @@ impl Account {
             client: Err(trouble(Reason::Checking, "The Secret with the API key has not been read yet.")),
             key_gone: None,
             key_accepted: None,
+            doubted: false,
             last_contact: None,
             status: object.status.unwrap_or_default(),
             write_failures: 0,
@@ -105,6 +107,7 @@ impl Account {
             self.client = old.client;
             self.key_gone = old.key_gone;
             self.key_accepted = old.key_accepted;
+            self.doubted = old.doubted;
             self.last_contact = old.last_contact;
         }
     }
@@ -127,6 +130,7 @@ impl Account {
         if changed {
             self.client = next;
             self.key_accepted = None;
+            self.doubted = false;
         }
         changed || back
     }
@@ -232,19 +236,4 @@ fn endpoint(named: Option<&str>, allowed: &[Endpoint]) -> Result<Endpoint, Troub
 
 fn trouble(reason: Reason, message: impl Into<String>) -> Trouble {
     Trouble { reason, message: message.into() }
-}
-
-/// What is wanted of an account, and how much of it is under way.
-#[derive(Clone, Debug)]
-pub(super) struct Queue {
-    pub(super) load: Load,
-    pub(super) wanted: BTreeMap<JobKey, Vec<Want>>,
-    /// Jobs that a list page did not show: they are read one by one. Absence from a page is no evidence.
-    pub(super) unlisted: BTreeSet<JobKey>,
-}
-
-impl Queue {
-    pub(super) fn new(limits: Limits, now: Timestamp) -> Self {
-        Self { load: Load::new(limits, now), wanted: BTreeMap::new(), unlisted: BTreeSet::new() }
-    }
 }

@@ -13,6 +13,7 @@ mod expiry;
 mod index;
 mod lane;
 mod live_calls;
+mod load;
 mod notice;
 mod raw;
 mod shared;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
+use plan::conditions::Health;
 use plan::{DeletionPolicy, Timings};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -167,8 +169,8 @@ impl Convergence {
 async fn decide(shared: Arc<Shared>) {
     loop {
         let key = shared.jobs.next().await;
-        let accounts = shared.decide([key]);
-        shared.admit(accounts, false);
+        let loads = shared.decide([key]);
+        shared.admit(loads, false);
         tokio::task::yield_now().await;
     }
 }
@@ -202,8 +204,10 @@ impl Gauges {
     pub fn refresh(&self) {
         let now = self.0.clock.now();
         let index = self.0.index();
-        self.0
-            .metrics
-            .windows(index.planned().map(|(phase, overdue)| (phase, overdue.map(|since| now.duration_since(since)))));
+        let shown = index.planned().map(|planned| {
+            let trouble = Some(planned.health.reason()).filter(|_| !matches!(planned.health, Health::Ready(..)));
+            (planned.phase, trouble, planned.overdue_since.map(|since| now.duration_since(since)))
+        });
+        self.0.metrics.windows(shown);
     }
 }

@@ -1,9 +1,10 @@
 //! Counters, gauges and histograms. No label holds the name of an object: their number must not grow with use.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use jiff::SignedDuration;
-use plan::{Phase, Verb};
+use plan::{Phase, Reason, Verb};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -53,6 +54,11 @@ struct Windows {
     phase: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Why {
+    reason: &'static str,
+}
+
 /// Everything that is measured.
 #[derive(Debug)]
 pub struct Metrics {
@@ -61,6 +67,8 @@ pub struct Metrics {
     live_requests: Family<Request, Counter>,
     live_seconds: Family<Operation, Histogram, fn() -> Histogram>,
     windows: Family<Windows, Gauge>,
+    unready: Family<Why, Gauge>,
+    failed_starts: Family<Why, Counter>,
     overdue: Gauge<f64, AtomicU64>,
     writes: Family<Write, Counter>,
     watch_failures: Family<Watch, Counter>,
@@ -84,6 +92,8 @@ impl Metrics {
             live_requests: Family::default(),
             live_seconds: Family::new_with_constructor(|| Histogram::new(DURATION)),
             windows: Family::default(),
+            unready: Family::default(),
+            failed_starts: Family::default(),
             overdue: Gauge::default(),
             writes: Family::default(),
             watch_failures: Family::default(),
@@ -116,6 +126,12 @@ impl Metrics {
             self.live_seconds.clone(),
         );
         self.registry.register("windows", "JobStartStops by phase", self.windows.clone());
+        self.registry.register("unready_windows", "JobStartStops that are not Ready, by reason", self.unready.clone());
+        self.registry.register(
+            "failed_starts",
+            "Starts that failed for good or were missed, by reason",
+            self.failed_starts.clone(),
+        );
         self.registry.register_with_unit(
             "billed_past_stop",
             "How long stops that are due and not confirmed are overdue, added up; above 0 a channel may be on and \
@@ -162,19 +178,27 @@ impl Metrics {
     }
 
     /// The windows there are, each with how long its stop is overdue.
-    pub fn windows(&self, windows: impl Iterator<Item = (Phase, Option<SignedDuration>)>) {
+    pub fn windows(&self, windows: impl Iterator<Item = (Phase, Option<Reason>, Option<SignedDuration>)>) {
         const PHASES: [Phase; 6] =
             [Phase::Pending, Phase::Active, Phase::Finished, Phase::Cancelled, Phase::Failed, Phase::Missed];
         let mut counts = [0_i64; PHASES.len()];
+        let mut unready: BTreeMap<Reason, i64> = BTreeMap::new();
         let mut overdue = 0.0;
-        for (phase, late) in windows {
+        for (phase, trouble, late) in windows {
             for (count, of) in counts.iter_mut().zip(PHASES) {
                 *count += i64::from(of == phase);
+            }
+            if let Some(reason) = trouble {
+                *unready.entry(reason).or_default() += 1;
             }
             overdue += late.map_or(0.0, |late| late.as_secs_f64());
         }
         for (count, phase) in counts.into_iter().zip(PHASES) {
             self.windows.get_or_create(&Windows { phase: phase.as_str() }).set(count);
+        }
+        self.unready.clear();
+        for (reason, count) in unready {
+            self.unready.get_or_create(&Why { reason: reason.as_str() }).set(count);
         }
         self.overdue.set(overdue);
     }
@@ -199,6 +223,11 @@ impl Metrics {
     /// A stored object could not be used.
     pub fn undecodable(&self) {
         self.undecodable.inc();
+    }
+
+    /// A start failed for good, or was missed.
+    pub fn start_failed(&self, reason: Reason) {
+        self.failed_starts.get_or_create(&Why { reason: reason.as_str() }).inc();
     }
 
     /// The stop of a deleted window was given up: no key could be had.
@@ -249,7 +278,8 @@ mod tests {
         metrics.lateness(Verb::Activate, SignedDuration::from_millis(4), 1);
         metrics.lateness(Verb::Activate, SignedDuration::from_secs(40), 2);
         let overdue = SignedDuration::from_millis(1_500);
-        metrics.windows([(Phase::Active, Some(overdue)), (Phase::Pending, None)].into_iter());
+        let refused = Some(Reason::KeyRefused);
+        metrics.windows([(Phase::Active, None, Some(overdue)), (Phase::Pending, refused, None)].into_iter());
         let text = metrics.encode().unwrap();
         for line in [
             "jobstartstop_action_lateness_seconds_count{action=\"activate\"} 1",

@@ -1,4 +1,10 @@
-use std::{ffi::OsString, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    env,
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
     error::Result,
@@ -20,7 +26,8 @@ pub struct Operator {
 
 impl Operator {
     /// Starts it on a free `--observe-address` with `args` after that, and waits until `/readyz` answers
-    /// 200. `KUBECONFIG` names its cluster. Blocks the calling thread.
+    /// 200. `KUBECONFIG` names its cluster. Blocks the calling thread. The variable `TESTBED_OPERATOR` may name another
+    /// program that takes the same command line.
     pub fn start<A, E, K, V>(run: &Run, kubeconfig: &Path, args: A, env: E) -> Result<Self>
     where
         A: IntoIterator<Item: Into<OsString>>,
@@ -28,9 +35,11 @@ impl Operator {
         K: Into<OsString>,
         V: Into<OsString>,
     {
-        let mut launch = Launch::new("jobstartstop", workspace_binary::find("jobstartstop")?)
-            .env("KUBECONFIG", kubeconfig)
-            .arg("run");
+        let program = match env::var_os("TESTBED_OPERATOR") {
+            Some(program) => PathBuf::from(program),
+            None => workspace_binary::find("jobstartstop")?,
+        };
+        let mut launch = Launch::new("jobstartstop", program).env("KUBECONFIG", kubeconfig).arg("run");
         for (name, value) in env {
             launch = launch.env(name, value);
         }

@@ -3,6 +3,7 @@
 // The lint's exception for tests does not reach the functions that they share.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cases;
 mod demo;
 mod names;
 mod pages;

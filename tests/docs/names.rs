@@ -90,7 +90,8 @@ fn every_metric_is_explained_and_exists() {
     let metrics = Metrics::new();
     metrics.lateness(Verb::Activate, SignedDuration::ZERO, 1);
     metrics.live_request("read", None, SignedDuration::ZERO);
-    metrics.windows(std::iter::empty());
+    metrics.windows(std::iter::once((Phase::Pending, Some(Reason::KeyRefused), None)));
+    metrics.start_failed(Reason::StartMissed);
     metrics.apiserver_write("status", Ok(()));
     metrics.watch_failed("secrets");
     let text = metrics.encode().unwrap();

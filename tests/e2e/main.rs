@@ -58,7 +58,7 @@ programme! {
         a_start_waits_for_capacity,
         a_refused_start_is_tried_until_the_window_ends,
         an_outage_across_the_stop_delays_it_and_no_more,
-        a_job_that_is_not_static_is_told_before_and_never_called,
+        case_69_a_job_that_is_not_static_is_told_before_and_never_called,
         an_unknown_job_is_told_before_and_heals_when_it_is_there,
         an_unknown_job_fails_at_its_start,
         an_old_window_that_left_its_channel_on_says_so;
@@ -134,6 +134,20 @@ programme! {
         an_endpoint_that_is_not_allowed_gets_no_key,
         an_entry_that_the_secret_lacks_is_named,
         a_key_removed_on_air_still_makes_the_stop;
+    cases_life:
+        case_4_resumed_inside_its_window_it_starts_late_as_the_deadline_allows_and_never_after_its_end,
+        case_5_past_its_deadline_a_start_is_missed_once_told_once_and_counted_once,
+        case_36_a_missing_key_and_an_unknown_job_are_told_before_the_start,
+        case_39_a_thousand_edits_are_no_error_and_repeat_no_call,
+        case_40_suspended_is_a_condition_of_its_own_and_holds_the_start_but_not_the_stop,
+        case_46_a_window_wholly_past_when_first_seen_calls_nothing,
+        case_49_the_objects_policy_holds_over_the_accounts_and_that_over_the_flag,
+        case_54_on_air_neither_job_nor_account_can_be_changed,
+        case_67_on_air_an_edit_reaches_only_the_stop_and_one_of_the_start_is_refused,
+        case_71_a_stop_is_repeated_without_limit_until_a_state_is_read_that_is_not_billed,
+        case_72_a_start_refused_for_capacity_is_repeated_within_its_lead_and_is_not_late,
+        case_76_extended_just_before_its_stop_a_show_stays_on_without_a_gap_and_keeps_its_settings,
+        case_84_an_encoder_that_drops_out_ends_and_starts_nothing;
     corners:
         a_channel_switched_on_after_a_failed_start_is_switched_off_at_the_windows_end,
         a_channel_that_is_going_off_when_its_start_is_due_is_waited_for,

@@ -7,6 +7,7 @@
     reason = "all of this file is test code; a panic is how a test fails"
 )]
 
+mod accounts;
 mod crowd;
 mod expiry;
 mod hours;

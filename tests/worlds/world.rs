@@ -132,13 +132,25 @@ impl World {
 impl World {
     /// Makes a namespace usable: a key of the vendor's one account, its Secret, the LiveAccount `default`.
     pub(crate) fn settle(&self, namespace: &str) {
-        let key = format!("key-of-{namespace}");
-        self.vendor(|vendor| vendor.add_key(namespace, &key, simulator::DEFAULT_ACCOUNT));
+        self.settle_with(namespace, namespace, &json!({}));
+    }
+
+    /// The same with the key of that label, and with limits of its own.
+    pub(crate) fn settle_with(&self, namespace: &str, label: &str, limits: &Value) {
+        let key = format!("key-of-{label}");
+        self.vendor(|vendor| vendor.add_key(label, &key, simulator::DEFAULT_ACCOUNT));
         let metadata = |name: &str| json!({"name": name, "namespace": namespace});
         self.create(json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata("bcov-live"),
             "data": {"apiKey": ByteString(key.into_bytes())}}));
         self.create(json!({"apiVersion": GROUP, "kind": "LiveAccount", "metadata": metadata("default"),
-            "spec": {"apiKeySecretRef": {"name": "bcov-live", "key": "apiKey"}}}));
+            "spec": {"apiKeySecretRef": {"name": "bcov-live", "key": "apiKey"}, "limits": limits}}));
+    }
+
+    /// The vendor takes another key for that label from now on, and the Secret holds it.
+    pub(crate) fn rotate(&self, namespace: &str, label: &str, key: &str) {
+        self.vendor(|vendor| vendor.add_key(label, key, simulator::DEFAULT_ACCOUNT));
+        let data = json!({"apiKey": ByteString(key.as_bytes().to_vec())});
+        self.store.edit("secrets", namespace, "bcov-live", |secret| secret["data"] = data).unwrap();
     }
 
     /// Static jobs, off.

@@ -85,7 +85,11 @@ fn not_called(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
         return;
     }
     let (start, stop) = (draft.due(Verb::Activate), draft.due(Verb::Deactivate));
-    if facts.now >= stop {
+    if facts.now >= stop && facts.memory.clock_unproven && !draft.first_seen {
+        // Our clock was just set: whether the window is over is for the Live API's clock to confirm.
+        wait_to_read(draft);
+        draft.look(ReadPurpose::ForCall, facts);
+    } else if facts.now >= stop {
         window_over(draft, facts);
     } else if facts.now < start {
         wait_for(draft, start, facts, alarm);
@@ -139,6 +143,9 @@ fn fail(draft: &mut Draft, reason: Reason, what: &str, facts: &Facts) {
 fn wait_for(draft: &mut Draft, start: Timestamp, facts: &Facts, alarm: &mut Alarm) {
     draft.record.activation.reason = draft.entry.window.suspend.then_some(Reason::Suspended);
     draft.record.activation.message.clear();
+    if facts.now >= draft.record.activation.call_at {
+        draft.record.activation.say(Reason::ClockSkew, Reason::ClockSkew.meaning());
+    }
     let read_from = sooner(start, facts.timings.read_ahead);
     alarm.at(start);
     alarm.at(read_from);
@@ -171,8 +178,10 @@ fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
         fail(draft, Reason::JobNotFound, "The Live API does not know the job", facts);
         return;
     }
-    let late = draft.entry.window.start_deadline().filter(|deadline| facts.now > *deadline);
-    if let Some(deadline) = draft.entry.window.start_deadline() {
+    let ahead = facts.memory.clock_ahead.max(SignedDuration::ZERO);
+    let deadline = draft.entry.window.start_deadline().map(|deadline| later(deadline, ahead));
+    let late = deadline.filter(|deadline| facts.now > *deadline && !facts.memory.clock_unproven);
+    if let Some(deadline) = deadline {
         alarm.at(later(deadline, SignedDuration::from_millis(1)));
     }
     let Some(seen) = facts.fresh().filter(|_| draft.record.verified_at.is_some()) else {

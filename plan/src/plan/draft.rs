@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::facts::Facts;
+use super::facts::{Facts, later};
 use super::{Entry, ReadPurpose};
 use crate::ids::AccountName;
 use crate::memory::{Call, Outcome, Verb};
@@ -31,7 +31,9 @@ pub(crate) struct Draft<'a> {
     pub(crate) look_wishes: Vec<LookWish>,
     /// The channel is meant to be on for others.
     pub(crate) covered: bool,
-    /// When the stop is due; sooner than planned while a deletion asks for it.
+    /// When the start is due, by our clock.
+    start: Timestamp,
+    /// When the stop is due, by our clock; sooner than planned while a deletion asks for it.
     stop: Timestamp,
 }
 
@@ -51,9 +53,17 @@ impl<'a> Draft<'a> {
             record.deactivation.time = window.deactivation;
             record.deactivation.call_at = stop_from(window.deactivation, facts);
         }
+        for task in [&mut record.activation, &mut record.deactivation] {
+            // By a clock that was set back since: what has happened is not ahead.
+            task.called_at = task.called_at.map(|at| at.min(facts.now));
+            task.attempted_at = task.attempted_at.map(|at| at.min(facts.now));
+        }
+        let ahead = facts.memory.clock_ahead;
         let mut draft = Self {
             entry,
-            stop: record.deactivation.call_at,
+            // Never early by either clock; and a clock that is behind makes no start late that it need not.
+            start: later(record.activation.call_at, ahead.max(SignedDuration::ZERO)),
+            stop: later(record.deactivation.call_at, ahead),
             record,
             first_seen: entry.record.is_none(),
             first_read: false,
@@ -123,7 +133,7 @@ impl<'a> Draft<'a> {
     /// When the call is due.
     pub(crate) fn due(&self, verb: Verb) -> Timestamp {
         match verb {
-            Verb::Activate => self.record.activation.call_at,
+            Verb::Activate => self.start,
             Verb::Deactivate => self.stop,
         }
     }
@@ -162,7 +172,7 @@ impl<'a> Draft<'a> {
     /// Holds the channel, as far as the timeline goes: it belongs to the job, and its start was made or will be.
     /// One that is to be switched off at once holds it up to now: where the next window starts within a turning time,
     /// the channel stays on for that one.
-    pub(crate) fn standing(&self, now: Timestamp) -> Option<Interval> {
+    pub(crate) fn standing(&self, facts: &Facts) -> Option<Interval> {
         let window = &self.entry.window;
         let started = self.record.activation.state == TaskState::Finished;
         let starting = self.record.activation.is_pending()
@@ -175,9 +185,9 @@ impl<'a> Draft<'a> {
             && (started || starting)
             && (called_back || !self.called_off())
             && !retained;
-        let stop = self.record.deactivation.call_at;
-        let stop = if called_back || window.deleted_to_stop() { stop.min(now) } else { stop };
-        if holds { Interval::new(self.record.activation.call_at, stop) } else { None }
+        let stop = later(self.record.deactivation.call_at, facts.memory.clock_ahead);
+        let stop = if called_back || window.deleted_to_stop() { stop.min(facts.now) } else { stop };
+        if holds { Interval::new(self.start, stop) } else { None }
     }
 
     /// The time it claims of the channel, for telling overlaps ahead of time.

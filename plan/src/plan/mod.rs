@@ -199,7 +199,7 @@ impl Standing {
         let windows: Vec<Option<Stand>> = drafts
             .iter()
             .map(|draft| {
-                draft.standing(facts.now).map(|interval| Stand {
+                draft.standing(facts).map(|interval| Stand {
                     interval,
                     name: draft.entry.window.name.to_string(),
                     acknowledged: draft.entry.acknowledged && draft.record.activation.state == TaskState::Finished,

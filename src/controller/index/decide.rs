@@ -7,6 +7,7 @@ use plan::{
     AccountName, Deletion, Entry, JobKey, ObjectName, Reason, Record, TaskState, Trouble, Want, WindowId, WindowPlan,
 };
 
+use crate::controller::load::LoadKey;
 use crate::controller::status;
 
 use super::Index;
@@ -18,14 +19,16 @@ pub(in crate::controller) struct Decided {
     pub(in crate::controller) next: Option<Timestamp>,
     /// Windows whose object is not as planned.
     pub(in crate::controller) writes: Vec<WindowId>,
-    /// Accounts whose queue changed.
-    pub(in crate::controller) accounts: BTreeSet<AccountName>,
+    /// Loads whose queue changed.
+    pub(in crate::controller) loads: BTreeSet<LoadKey>,
     /// Windows of this account changed their phase: its counts did, too.
     pub(in crate::controller) counted: BTreeSet<AccountName>,
     /// Deleted windows of which it is to be found out whether their definition goes too.
     pub(in crate::controller) unclear: Vec<WindowId>,
     /// Windows whose stop was given up just now.
     pub(in crate::controller) given_up: Vec<ObjectName>,
+    /// Why starts failed for good just now, or were missed; those that nobody wanted made are left out.
+    pub(in crate::controller) failed_starts: Vec<Reason>,
 }
 
 impl Index {
@@ -38,22 +41,25 @@ impl Index {
         let entries = self.entries(key);
         let Some(job) = self.jobs.get_mut(key) else { return decided };
         if entries.is_empty() && job.memory.idle() {
-            decided.accounts = self.withdraw(key);
+            decided.loads = self.withdraw(key);
             self.jobs.remove(key);
             return decided;
         }
         job.memory.key_at_hand(entries.iter().any(|entry| entry.access.is_none()), now);
         let plan = plan::plan(&entries, &job.memory, now, &self.timings);
         decided.next = plan.next;
-        for planned in plan.windows {
+        for (planned, entry) in plan.windows.into_iter().zip(&entries) {
             let Some(stored) = self.windows.get_mut(&planned.id) else { continue };
             let counts_as = |plan: &WindowPlan| (plan.phase, plan.record.has_it_on());
             if stored.planned.as_ref().is_none_or(|before| counts_as(before) != counts_as(&planned)) {
                 decided.counted.insert(stored.spec.account.clone());
             }
-            let given_up = |plan: &WindowPlan| plan.record.deactivation.reason == Some(Reason::StopGivenUp);
-            if given_up(&planned) && !stored.planned.as_ref().is_some_and(given_up) {
+            let given_up = |record: &Record| record.deactivation.reason == Some(Reason::StopGivenUp);
+            if given_up(&planned.record) && !entry.record.as_ref().is_some_and(given_up) {
                 decided.given_up.push(stored.name.clone());
+            }
+            if entry.record.as_ref().and_then(failed_start).is_none() {
+                decided.failed_starts.extend(failed_start(&planned.record));
             }
             if stored.deletion == Deletion::Unclear {
                 decided.unclear.push(stored.id.clone());
@@ -61,15 +67,15 @@ impl Index {
             stored.planned = Some(planned);
             stored.planned_generation = stored.generation;
         }
-        decided.accounts = self.withdraw(key);
+        decided.loads = self.withdraw(key);
         for want in plan.wants {
-            let account = account_of(&want).clone();
-            if let Some(queue) = self.queues.get_mut(&account) {
+            let Some(load) = self.loads.get(account_of(&want)) else { continue };
+            if let Some(queue) = self.queues.get_mut(load) {
                 queue.wanted.entry(key.clone()).or_default().push(want);
                 if let Some(job) = self.jobs.get_mut(key) {
-                    job.queued.insert(account.clone());
+                    job.queued.insert(load.clone());
                 }
-                decided.accounts.insert(account);
+                decided.loads.insert(load.clone());
             }
         }
         self.free_slot(key, now);
@@ -105,19 +111,22 @@ impl Index {
     }
 
     /// Takes what the job wanted out of its queues. Returns those that held something.
-    fn withdraw(&mut self, key: &JobKey) -> BTreeSet<AccountName> {
-        let queued = self.jobs.get(key).map(|job| job.queued.clone()).unwrap_or_default();
+    fn withdraw(&mut self, key: &JobKey) -> BTreeSet<LoadKey> {
+        let Some(job) = self.jobs.get_mut(key) else { return BTreeSet::new() };
+        // Those of an earlier key are gone once nothing of them is under way.
+        job.queued.retain(|load| self.queues.contains_key(load));
+        let queued = job.queued.clone();
         queued
             .into_iter()
-            .filter(|name| self.queues.get_mut(name).is_some_and(|queue| queue.wanted.remove(key).is_some()))
+            .filter(|load| self.queues.get_mut(load).is_some_and(|queue| queue.wanted.remove(key).is_some()))
             .collect()
     }
 
     fn free_slot(&mut self, key: &JobKey, now: Timestamp) {
         let Some(job) = self.jobs.get(key) else { return };
         if !job.memory.going_on(now, &self.timings) {
-            for name in &job.queued {
-                if let Some(queue) = self.queues.get_mut(name) {
+            for load in &job.queued {
+                if let Some(queue) = self.queues.get_mut(load) {
                     queue.load.release(key);
                 }
             }
@@ -125,7 +134,13 @@ impl Index {
     }
 }
 
-fn account_of(want: &Want) -> &AccountName {
+/// Why the start of a window failed although it was to be made.
+fn failed_start(record: &Record) -> Option<Reason> {
+    let reason = record.activation.reason.filter(|_| record.activation.state == TaskState::Failed)?;
+    (!matches!(reason, Reason::Suspended | Reason::WindowPast)).then_some(reason)
+}
+
+pub(super) fn account_of(want: &Want) -> &AccountName {
     match want {
         Want::Read { account, .. } | Want::Call { account, .. } => account,
     }

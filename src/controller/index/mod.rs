@@ -6,16 +6,17 @@
 mod admit;
 mod answers;
 mod decide;
+mod loads;
 mod stored;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Phase, Timings, WindowId};
+use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Timings, WindowId, WindowPlan};
 
-use super::accounts::{Account, Dialling, Queue};
+use super::accounts::{Account, Dialling};
+use super::load::{LoadKey, Queue};
 use super::window::{Defaults, Stored};
 
 pub(super) use admit::{Admitted, LiveRequest, Order};
@@ -26,8 +27,8 @@ pub(super) use stored::{AccountWrite, WindowWrite};
 struct Job {
     windows: BTreeSet<WindowId>,
     memory: Memory,
-    /// The accounts in whose queues it may stand, or hold a slot.
-    queued: BTreeSet<AccountName>,
+    /// The loads in whose queues it may stand, or hold a slot.
+    queued: BTreeSet<LoadKey>,
 }
 
 /// See the module.
@@ -43,10 +44,14 @@ pub(in crate::controller) struct Index {
     jobs: BTreeMap<JobKey, Job>,
     accounts: BTreeMap<AccountName, Account>,
     users: BTreeMap<AccountName, BTreeSet<WindowId>>,
-    queues: BTreeMap<AccountName, Queue>,
+    /// The load that each account's calls are part of. One without a usable key has none.
+    loads: BTreeMap<AccountName, LoadKey>,
+    queues: BTreeMap<LoadKey, Queue>,
     secrets: BTreeMap<ObjectName, Option<Secret>>,
     /// Accounts of which something was learnt that their status may not show yet.
     stale_accounts: BTreeSet<AccountName>,
+    /// Secrets whose key the Live API refused: they are read again.
+    doubted: BTreeSet<ObjectName>,
 }
 
 impl Index {
@@ -62,9 +67,11 @@ impl Index {
             jobs: BTreeMap::new(),
             accounts: BTreeMap::new(),
             users: BTreeMap::new(),
+            loads: BTreeMap::new(),
             queues: BTreeMap::new(),
             secrets: BTreeMap::new(),
             stale_accounts: BTreeSet::new(),
+            doubted: BTreeSet::new(),
         }
     }
 
@@ -90,12 +97,14 @@ impl Index {
         std::mem::take(&mut self.stale_accounts)
     }
 
-    /// Every window's phase, and since when its stop is overdue.
-    pub(in crate::controller) fn planned(&self) -> impl Iterator<Item = (Phase, Option<Timestamp>)> {
-        self.windows
-            .values()
-            .filter_map(|stored| stored.planned.as_ref())
-            .map(|planned| (planned.phase, planned.overdue_since))
+    /// The Secrets whose key was refused since the last time this was asked.
+    pub(in crate::controller) fn take_doubted_secrets(&mut self) -> BTreeSet<ObjectName> {
+        std::mem::take(&mut self.doubted)
+    }
+
+    /// Every window as it is planned.
+    pub(in crate::controller) fn planned(&self) -> impl Iterator<Item = &WindowPlan> {
+        self.windows.values().filter_map(|stored| stored.planned.as_ref())
     }
 
     pub(super) fn jobs_of(&self, account: &AccountName) -> BTreeSet<JobKey> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use plan::{AccountName, Deletion, JobKey, ObjectName, WindowId};
 
-use crate::controller::accounts::{Account, Queue};
+use crate::controller::accounts::Account;
 use crate::controller::window::Stored;
 
 use super::Index;
@@ -112,9 +112,6 @@ impl Index {
         newer: Account,
         now: Timestamp,
     ) -> BTreeSet<JobKey> {
-        let limits = newer.limits();
-        let queue = self.queues.entry(name.clone()).or_insert_with(|| Queue::new(limits, now));
-        queue.load.limits = limits;
         let same = self.accounts.get(name).is_some_and(|known| known.asks_the_same(&newer));
         match self.accounts.get_mut(name) {
             Some(known) => known.renew(newer),
@@ -123,7 +120,7 @@ impl Index {
             }
         }
         self.stale_accounts.insert(name.clone());
-        let rekeyed = self.read_key(name);
+        let rekeyed = self.read_key(name, now);
         if same {
             // Our own status write, most often: nothing that its windows are decided by has changed.
             return rekeyed;
@@ -140,7 +137,7 @@ impl Index {
 
     pub(in crate::controller) fn remove_account(&mut self, name: &AccountName) -> BTreeSet<JobKey> {
         self.accounts.remove(name);
-        self.queues.remove(name);
+        self.leave_load(name);
         self.jobs_of(name)
     }
 
@@ -164,11 +161,27 @@ impl Index {
         &mut self,
         name: &ObjectName,
         secret: Option<Secret>,
+        now: Timestamp,
     ) -> BTreeSet<JobKey> {
         self.secrets.insert(name.clone(), secret);
         let users: Vec<AccountName> =
             self.accounts.iter().filter(|(_, account)| &account.secret == name).map(|(name, _)| name.clone()).collect();
-        users.iter().flat_map(|account| self.read_key(account)).collect()
+        users.iter().flat_map(|account| self.read_key(account, now)).collect()
+    }
+
+    /// The Secret as it was read once more. The watch may have brought a newer one meanwhile.
+    pub(in crate::controller) fn apply_read_again(
+        &mut self,
+        name: &ObjectName,
+        secret: Secret,
+        now: Timestamp,
+    ) -> BTreeSet<JobKey> {
+        let version = |secret: &Secret| secret.metadata.resource_version.as_ref()?.parse::<u64>().ok();
+        match self.secrets.get(name) {
+            None => BTreeSet::new(),
+            Some(Some(known)) if version(known) >= version(&secret) => BTreeSet::new(),
+            Some(_) => self.apply_secret(name, Some(secret), now),
+        }
     }
 
     /// A Secret that no account names any more is forgotten.
@@ -187,11 +200,14 @@ impl Index {
     }
 
     /// Takes the key from the Secret, if that has been read. A changed key makes old failures meaningless.
-    fn read_key(&mut self, name: &AccountName) -> BTreeSet<JobKey> {
+    fn read_key(&mut self, name: &AccountName, now: Timestamp) -> BTreeSet<JobKey> {
         let Some(account) = self.accounts.get_mut(name) else { return BTreeSet::new() };
         let known = self.secrets.get(&account.secret);
         let unusable = account.endpoint.is_err();
-        if (known.is_none() && !unusable) || !account.take_secret(known.and_then(Option::as_ref), &self.dialling) {
+        let read = known.is_some() || unusable;
+        let changed = read && account.take_secret(known.and_then(Option::as_ref), &self.dialling);
+        self.settle_load(name, now);
+        if !changed {
             return BTreeSet::new();
         }
         self.stale_accounts.insert(name.clone());

@@ -152,7 +152,7 @@ pub(crate) async fn install_definitions_without_rules(kubectl: &Kubectl) {
             let path = repository(&format!("crds/scheduler.bcovlive.io_{plural}.yaml"));
             let mut definition: Value = serde_norway::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
             let anything = "{type: object, x-kubernetes-preserve-unknown-fields: true}";
-            let status = anything.replace("}", ", default: {observedGeneration: -1}}");
+            let status = anything.replace('}', ", default: {observedGeneration: -1}}");
             let schema = format!("{{type: object, properties: {{spec: {anything}, status: {status}}}}}");
             let version = &mut definition["spec"]["versions"][0];
             version["schema"]["openAPIV3Schema"] = serde_norway::from_str(&schema).unwrap();

@@ -210,16 +210,22 @@ impl Stage {
 
     /// A window on a channel.
     pub(crate) fn window<'a>(&'a self, name: &'a str, channel: &Channel) -> Booking<'a> {
-        Booking { stage: self, namespace: &self.namespace, name, spec: json!({ "jobID": channel.id }) }
+        Booking { stage: self, namespace: &self.namespace, name: name.to_owned(), spec: json!({ "jobID": channel.id }) }
     }
 
     /// Starts an operator for this namespace alone, with the rights of examples/operator-rbac.yaml in it.
     pub(crate) async fn start_operator(&self) -> Operator {
+        self.start_operator_with(&[]).await
+    }
+
+    /// The same, with more on its command line.
+    pub(crate) async fn start_operator_with(&self, more: &[&str]) -> Operator {
         let binding = format!("create rolebinding jobstartstop --namespace {}", self.namespace);
         let rights = "--clusterrole=jobstartstop --serviceaccount=live:jobstartstop";
         self.plane().kubectl(binding.split(' ').chain(rights.split(' '))).await;
         let (run, kubeconfig) = (self.plane().run().clone(), self.plane().operator_kubeconfig.clone());
-        let args = arguments(&self.vendor.base_url, Some(&self.namespace));
+        let mut args = arguments(&self.vendor.base_url, Some(&self.namespace));
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
         let operator = blocking(move || Operator::start(&run, &kubeconfig, args, debug_log()).unwrap()).await;
         self.keep_log_of(&operator);
         operator
@@ -262,7 +268,7 @@ impl Drop for Stage {
 pub(crate) struct Booking<'a> {
     stage: &'a Stage,
     namespace: &'a str,
-    name: &'a str,
+    name: String,
     spec: Value,
 }
 
@@ -270,6 +276,12 @@ impl<'a> Booking<'a> {
     /// In another namespace.
     pub(crate) fn in_namespace(mut self, namespace: &'a str) -> Self {
         self.namespace = namespace;
+        self
+    }
+
+    /// Under another name.
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
         self
     }
 
@@ -288,7 +300,7 @@ impl<'a> Booking<'a> {
     /// Stores it.
     pub(crate) async fn create(self) -> Window {
         let Self { stage, namespace, name, spec } = self;
-        let stored = stage.create(namespace, "jobstartstops", "JobStartStop", name, &spec).await.unwrap();
+        let stored = stage.create(namespace, "jobstartstops", "JobStartStop", &name, &spec).await.unwrap();
         let object: JobStartStop = serde_json::from_value(stored).unwrap();
         assert_eq!(object.name_any(), name);
         Window::new(Arc::clone(&stage.ground), &object)
@@ -297,7 +309,7 @@ impl<'a> Booking<'a> {
     /// The server's words about why it is not stored.
     pub(crate) async fn refusal(self) -> String {
         let Self { stage, namespace, name, spec } = self;
-        stage.create(namespace, "jobstartstops", "JobStartStop", name, &spec).await.unwrap_err().to_string()
+        stage.create(namespace, "jobstartstops", "JobStartStop", &name, &spec).await.unwrap_err().to_string()
     }
 }
 

@@ -12,7 +12,7 @@ use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::PATIENCE;
+use super::patience;
 use super::recorder::Record;
 use super::stage::Ground;
 
@@ -137,15 +137,16 @@ impl Window {
                 changes.changed().await.unwrap();
             }
         };
-        timeout(PATIENCE, recorded).await.unwrap_or_else(|_| panic!("{}", self.in_vain(what)))
+        timeout(patience(), recorded).await.unwrap_or_else(|_| panic!("{}", self.in_vain(what)))
     }
 
     fn in_vain(&self, what: &str) -> String {
         let status = serde_norway::to_string(&self.status()).unwrap();
         let words = self.ground.words_about(&self.full_name());
         let name = self.full_name();
+        let patience = patience();
         format!(
-            "waited {PATIENCE:?} in vain for {name} until {what}; its status:\n{status}\nthe operator's words:\n{words}"
+            "waited {patience:?} in vain for {name} until {what}; its status:\n{status}\nthe operator's words:\n{words}"
         )
     }
 }

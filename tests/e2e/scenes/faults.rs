@@ -100,7 +100,7 @@ pub(crate) async fn an_outage_across_the_stop_delays_it_and_no_more() {
     assert!(!news.is_on().await);
 }
 
-pub(crate) async fn a_job_that_is_not_static_is_told_before_and_never_called() {
+pub(crate) async fn case_69_a_job_that_is_not_static_is_told_before_and_never_called() {
     let stage = Stage::open("not-static").await;
     let news = stage.channel_that_is("news", json!({ "static": false })).await;
     let start = in_seconds(4);

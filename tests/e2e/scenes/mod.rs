@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod cancelling;
 pub(crate) mod cases;
+pub(crate) mod cases_life;
 pub(crate) mod cases_objects;
 pub(crate) mod corners;
 pub(crate) mod deleting;
