@@ -71,6 +71,7 @@ impl Account {
             defaults: Defaults {
                 deletion_policy: policy,
                 activation_lead: SignedDuration::from_secs(i64::from(spec.defaults.activation_lead_seconds)),
+                ttl: spec.defaults.ttl_seconds_after_finished.map(|s| SignedDuration::from_secs(i64::from(s))),
             },
             limits: Limits {
                 simultaneous_activations: spec.limits.simultaneous_activations,
