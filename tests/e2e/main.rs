@@ -83,6 +83,7 @@ programme! {
         two_windows_apart_are_two_sessions;
     outside:
         health_and_readiness_answer,
+        every_generation_is_observed,
         metrics_count_what_was_done,
         without_the_definitions_it_waits_and_says_so,
         help_explains_every_flag,
