@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Stage, condition, eventually, in_seconds, on_air, plus, ready, received};
+use crate::harness::{Stage, condition, eventually, in_seconds, on_air, plus, ready, received, until_past};
 
 pub(crate) async fn a_stop_is_repeated_until_the_job_is_read_off() {
     let stage = Stage::open("stubborn").await;
