@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use plan::{AccountName, JobKey, WindowId};
+use plan::{AccountName, JobKey, ObjectName, WindowId};
 use tokio::sync::{Notify, mpsc};
 
 use crate::observe::{Metrics, Readiness};
@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub(super) accounts: Backlog<AccountName>,
     /// Windows of which it is to be found out whether their definition is being deleted with them.
     pub(super) unclear: Backlog<WindowId>,
+    /// Objects that were seen and are no windows.
+    pub(super) unread: Backlog<ObjectName>,
     pub(super) secrets_changed: Notify,
     orders: mpsc::UnboundedSender<Order>,
     lists: mpsc::UnboundedSender<Order>,
@@ -77,6 +79,7 @@ impl Shared {
             windows: Backlog::default(),
             accounts: Backlog::default(),
             unclear: Backlog::default(),
+            unread: Backlog::default(),
             secrets_changed: Notify::new(),
             orders,
             lists,
