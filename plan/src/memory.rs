@@ -64,6 +64,8 @@ pub struct Call {
     /// When the last call before it was sent that was not certainly refused, for the same task: a refusal of this
     /// one does not undo that one.
     pub(crate) earlier: Option<Timestamp>,
+    /// Its account has another key since.
+    pub(crate) rekeyed: bool,
 }
 
 impl Call {
@@ -79,6 +81,12 @@ impl Call {
 
     pub(crate) fn under_way(&self) -> bool {
         self.answered.is_none()
+    }
+
+    /// Refused over its key, or its key's knowledge of the job, and the account has another since.
+    pub(crate) fn refused_by_old_key(&self) -> bool {
+        let of_key = |reason| matches!(reason, Reason::KeyRefused | Reason::JobNotFound);
+        self.rekeyed && matches!(self.answered, Some((_, Outcome::Refused { reason, .. })) if of_key(reason))
     }
 
     fn refused(&self) -> bool {
@@ -290,8 +298,8 @@ impl Memory {
             .as_ref()
             .filter(|last| last.verb == verb && last.windows.iter().any(|window| windows.contains(window)))
             .and_then(|last| if last.refused() { last.earlier } else { Some(last.sent_at) });
-        self.call =
-            Some(Call { verb, account: Some(account.clone()), windows, sent_at, attempt, answered: None, earlier });
+        let account = Some(account.clone());
+        self.call = Some(Call { verb, account, windows, sent_at, attempt, answered: None, earlier, rekeyed: false });
     }
 
     /// The call under way was answered, or given up on.
@@ -303,7 +311,10 @@ impl Memory {
             (Some(account), Outcome::Accepted) => {
                 self.rejections.remove(&account);
             }
-            (Some(account), Outcome::Refused { reason, .. }) => self.note_rejection(&account, reason, at),
+            // What the old key was told says nothing of the new one.
+            (Some(account), Outcome::Refused { reason, .. }) if !call.rekeyed => {
+                self.note_rejection(&account, reason, at);
+            }
             _ => {}
         }
     }
@@ -346,6 +357,9 @@ impl Memory {
         self.looks.retain(|name, look| name != account || look.error.is_none());
         self.not_found.remove(account);
         self.rejections.remove(account);
+        if let Some(call) = self.call.as_mut().filter(|call| call.account.as_ref() == Some(account)) {
+            call.rekeyed = true;
+        }
     }
 
     /// The last call.

@@ -32,6 +32,8 @@ pub struct Timings {
     pub retry_first: SignedDuration,
     /// The longest such wait. 30 s.
     pub retry_most: SignedDuration,
+    /// How long a rate that shrank on HTTP 429 takes to grow back. 60 s.
+    pub rate_recovery: SignedDuration,
     /// How long three readings "job not found" must span before they count as evidence. 60 s.
     pub not_found_span: SignedDuration,
     /// How long no key at all is at hand before the stop of a deleted window is given up. 60 s.
@@ -57,6 +59,7 @@ impl Default for Timings {
             check_retry_most: s(5 * 60),
             retry_first: s(1),
             retry_most: s(30),
+            rate_recovery: s(60),
             not_found_span: s(60),
             give_up_without_key: s(60),
             give_up_refused: s(10 * 60),
@@ -92,6 +95,7 @@ impl Timings {
             check_retry_most,
             retry_first,
             retry_most,
+            rate_recovery,
             not_found_span,
             give_up_without_key,
             give_up_refused,
@@ -110,6 +114,7 @@ impl Timings {
             check_retry_most: check_retry_most / by,
             retry_first: retry_first / by,
             retry_most: retry_most / by,
+            rate_recovery: rate_recovery / by,
             not_found_span: not_found_span / by,
             give_up_without_key: give_up_without_key / by,
             give_up_refused: give_up_refused / by,

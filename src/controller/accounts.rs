@@ -3,11 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta;
-use plan::admit::{Limits, Load};
+use plan::admit::Limits;
 use plan::conditions::{Condition, Health, Status};
-use plan::{DeletionPolicy, JobKey, ObjectName, Reason, Trouble, Want};
+use plan::skew::Skew;
+use plan::{DeletionPolicy, ObjectName, Reason, Trouble};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::{self, LiveAccount, LiveAccountStatus};
 use crate::live::{ApiKey, Endpoint, LiveClient, Timeouts, Transport};
@@ -21,6 +21,7 @@ use super::window::{Defaults, name_of};
 pub(super) const IN_USE: &str = "scheduler.bcovlive.io/in-use";
 
 const KEY_ACCEPTED: &str = "KeyAccepted";
+const CLOCK_SKEW: &str = "ClockSkew";
 
 /// How clients are made.
 #[derive(Clone, Debug)]
@@ -52,6 +53,8 @@ pub(super) struct Account {
     key_gone: Option<Trouble>,
     /// What the Live API last said of the key.
     pub(super) key_accepted: Option<bool>,
+    /// The Secret was read again because the Live API refused this key.
+    pub(super) doubted: bool,
     pub(super) last_contact: Option<Timestamp>,
     /// The status that the apiserver has acknowledged.
     pub(super) status: LiveAccountStatus,
@@ -103,6 +106,7 @@ impl Account {
             client: Err(trouble(Reason::Checking, "The Secret with the API key has not been read yet.")),
             key_gone: None,
             key_accepted: None,
+            doubted: false,
             last_contact: None,
             status: object.status.unwrap_or_default(),
             write_failures: 0,
@@ -147,6 +151,7 @@ impl Account {
             self.client = old.client;
             self.key_gone = old.key_gone;
             self.key_accepted = old.key_accepted;
+            self.doubted = old.doubted;
             self.last_contact = old.last_contact;
         }
     }
@@ -169,6 +174,7 @@ impl Account {
         if changed {
             self.client = next;
             self.key_accepted = None;
+            self.doubted = false;
         }
         changed || back
     }
@@ -215,9 +221,10 @@ impl Account {
     }
 
     /// The status it should bear now.
-    pub(super) fn render(&self, windows: api::WindowCounts, now: Timestamp) -> LiveAccountStatus {
+    pub(super) fn render(&self, windows: api::WindowCounts, skew: Skew, now: Timestamp) -> LiveAccountStatus {
         let mut conditions = self.health().conditions();
         conditions.push(self.key_condition());
+        conditions.extend(skew_condition(skew));
         LiveAccountStatus {
             observed_generation: Some(self.generation),
             endpoint: self.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -259,7 +266,8 @@ impl Account {
 
 /// A condition that this version writes.
 fn ours(condition: &meta::v1::Condition) -> bool {
-    condition.type_ == KEY_ACCEPTED || plan::conditions::KINDS.contains(&condition.type_.as_str())
+    let kind = condition.type_.as_str();
+    [KEY_ACCEPTED, CLOCK_SKEW].contains(&kind) || plan::conditions::KINDS.contains(&kind)
 }
 
 fn unreadable(name: &ObjectName, left_out: &[String]) -> Option<Trouble> {
@@ -269,6 +277,14 @@ fn unreadable(name: &ObjectName, left_out: &[String]) -> Option<Trouble> {
         let message = format!("The LiveAccount {name} cannot be fully read: {meaning}. {}", what.join("; "));
         trouble(Reason::Undecodable, message)
     })
+}
+
+/// Our clock against the Live API's, where they certainly differ.
+fn skew_condition(skew: Skew) -> Option<Condition> {
+    let off = skew.told()?;
+    let (seconds, how) = (off.abs().as_secs(), if off.is_positive() { "ahead of" } else { "behind" });
+    let message = format!("This machine's clock is at least {seconds} s {how} the Live API's.");
+    Some(Condition { kind: CLOCK_SKEW, status: Status::True, reason: Reason::ClockSkew, message })
 }
 
 fn endpoint(named: Option<&str>, allowed: &[Endpoint]) -> Result<Endpoint, Trouble> {
@@ -291,19 +307,4 @@ fn endpoint(named: Option<&str>, allowed: &[Endpoint]) -> Result<Endpoint, Troub
 
 fn trouble(reason: Reason, message: impl Into<String>) -> Trouble {
     Trouble { reason, message: message.into() }
-}
-
-/// What is wanted of an account, and how much of it is under way.
-#[derive(Clone, Debug)]
-pub(super) struct Queue {
-    pub(super) load: Load,
-    pub(super) wanted: BTreeMap<JobKey, Vec<Want>>,
-    /// Jobs that a list page did not show: they are read one by one. Absence from a page is no evidence.
-    pub(super) unlisted: BTreeSet<JobKey>,
-}
-
-impl Queue {
-    pub(super) fn new(limits: Limits, now: Timestamp) -> Self {
-        Self { load: Load::new(limits, now), wanted: BTreeMap::new(), unlisted: BTreeSet::new() }
-    }
 }

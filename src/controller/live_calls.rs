@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use plan::{JobKey, LookError, Outcome, Reading, Reason, Seen, Verb};
+use plan::admit::Heard;
+use plan::{AccountName, JobKey, LookError, Outcome, Reading, Reason, Seen, Verb};
 
 use crate::live::{Job, JobId, LiveError};
 
@@ -31,51 +32,57 @@ async fn look(shared: &Shared, order: &Order, key: &JobKey, id: &JobId, for_call
     shared.metrics.live_request("read", answer.as_ref().err(), at.duration_since(asked_at));
     match answer {
         Ok(answer) => {
+            told(shared, order, asked_at, at, answer.date);
             let seen = seen(answer.value, asked_at, at);
             tracing::debug!(job = %key, reading = %seen.reading, "job read");
-            shared.index().look_answered(&order.account, key, seen);
+            shared.index().look_answered(&order.origin, key, seen);
         }
         Err(error) => {
-            let error = look_error(&error);
+            let (error, heard) = (look_error(&error), heard(&error));
             tracing::info!(job = %key, reason = %error.reason, message = %error.message, "job not read");
-            shared.index().look_failed(&order.account, key, (asked_at, at), error);
+            shared.index().look_failed(&order.origin, key, (asked_at, at), error, heard);
         }
     }
-    shared.answered([key.clone()]);
+    shared.answered([key.clone()], &order.origin.load);
 }
 
-async fn list(shared: &Shared, order: &Order, jobs: &[JobKey]) {
+async fn list(shared: &Shared, order: &Order, jobs: &BTreeMap<JobKey, AccountName>) {
     let asked_at = shared.clock.now();
     let answer = order.client.list_all(true).await;
     let at = shared.clock.now();
     shared.metrics.live_request("list", answer.as_ref().err(), at.duration_since(asked_at));
     match answer {
         Ok(answer) => {
+            told(shared, order, asked_at, at, answer.date);
             let endpoint = order.client.endpoint().to_string();
             let key = |job: &Job| JobKey { endpoint: endpoint.clone(), job: job.id.clone() };
             let readings: BTreeMap<JobKey, Seen> =
                 answer.value.into_iter().map(|job| (key(&job), seen(job, asked_at, at))).collect();
             tracing::debug!(asked = jobs.len(), listed = readings.len(), "jobs listed");
-            shared.index().list_answered(&order.account, jobs, readings);
+            shared.index().list_answered(&order.origin, jobs, readings, (asked_at, at));
         }
         Err(error) => {
-            let error = look_error(&error);
+            let (error, heard) = (look_error(&error), heard(&error));
             tracing::info!(asked = jobs.len(), reason = %error.reason, message = %error.message, "jobs not listed");
-            shared.index().list_failed(&order.account, jobs, (asked_at, at), &error);
+            shared.index().list_failed(&order.origin, jobs, (asked_at, at), &error, heard);
         }
     }
-    shared.answered(jobs.iter().cloned());
+    shared.answered(jobs.keys().cloned(), &order.origin.load);
 }
 
 async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &JobId) {
-    tracing::info!(job = %key, account = %order.account, verb = verb.as_str(), "calling");
+    tracing::info!(job = %key, account = %order.origin.account, verb = verb.as_str(), "calling");
     let answer = match verb {
         Verb::Activate => order.client.activate(id).await,
         Verb::Deactivate => order.client.deactivate(id).await,
     };
     let at = shared.clock.now();
     shared.metrics.live_request(verb.as_str(), answer.as_ref().err(), at.duration_since(order.sent_at));
-    let outcome = answer.map_or_else(|error| outcome(&error), |_| Outcome::Accepted);
+    if let Ok(answer) = &answer {
+        told(shared, order, order.sent_at, at, answer.date);
+    }
+    let (outcome, heard) =
+        answer.map_or_else(|error| (outcome(&error), heard(&error)), |_| (Outcome::Accepted, Heard::Answer));
     match &outcome {
         Outcome::Accepted => tracing::info!(job = %key, verb = verb.as_str(), "accepted"),
         Outcome::Unanswered(why) => tracing::warn!(job = %key, verb = verb.as_str(), why, "answer lost"),
@@ -83,8 +90,15 @@ async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &Job
             tracing::warn!(job = %key, verb = verb.as_str(), %reason, message, "refused");
         }
     }
-    shared.index().call_answered(&order.account, key, at, outcome);
-    shared.answered([key.clone()]);
+    shared.index().call_answered(&order.origin, key, at, outcome, heard);
+    shared.answered([key.clone()], &order.origin.load);
+}
+
+/// Takes in the server's clock, where the answer told it.
+fn told(shared: &Shared, order: &Order, asked_at: Timestamp, at: Timestamp, date: Option<Timestamp>) {
+    if let Some(date) = date {
+        shared.clock_told(order.client.endpoint(), asked_at, at, date);
+    }
 }
 
 /// What a job's answer tells.
@@ -96,7 +110,8 @@ fn seen(job: Job, asked_at: Timestamp, at: Timestamp) -> Seen {
         state: job.state,
         sep_state: job.sep_state,
         is_static: job.is_static,
-        asked_at,
+        // Our clock may have been set back while the answer was under way.
+        asked_at: asked_at.min(at),
         at,
     }
 }
@@ -148,6 +163,24 @@ fn reason(error: &LiveError) -> Reason {
         }
         LiveError::Capacity { .. } => Reason::WaitingForCapacity,
         _ => Reason::LiveAPIError,
+    }
+}
+
+/// What an error tells of the Live API as a whole.
+fn heard(error: &LiveError) -> Heard {
+    let retry_after = error.retry_after().and_then(|wait| SignedDuration::try_from(wait).ok());
+    match error {
+        LiveError::RateLimited { .. } => Heard::TooMany { retry_after },
+        LiveError::NotSent { .. }
+        | LiveError::TimedOut { .. }
+        | LiveError::ConnectionLost { .. }
+        | LiveError::NotTheApi { .. }
+        | LiveError::ServerError { .. } => Heard::Outage { retry_after },
+        LiveError::Unauthorized { .. }
+        | LiveError::JobNotFound { .. }
+        | LiveError::Capacity { .. }
+        | LiveError::NothingToProcess { .. }
+        | LiveError::Refused { .. } => Heard::Answer,
     }
 }
 
@@ -231,6 +264,21 @@ mod tests {
         let mut short = job(&[(off, 140), (waiting, 80)]);
         short.event_length = Some(60);
         assert!(vendors_timer_ran_out(&short), "a short event ends the wait");
+    }
+
+    #[test]
+    fn what_an_error_tells_of_the_api_as_a_whole() {
+        let wait = std::time::Duration::from_secs(7);
+        let retry_after = Some(SignedDuration::from_secs(7));
+        let limited = LiveError::RateLimited { retry_after: Some(wait), message: "slow down".into() };
+        assert_eq!(heard(&limited), Heard::TooMany { retry_after });
+        let failed = LiveError::ServerError { status: 503, message: "down".into(), retry_after: Some(wait) };
+        assert_eq!(heard(&failed), Heard::Outage { retry_after });
+        let silent = LiveError::TimedOut { after: wait };
+        assert_eq!(heard(&silent), Heard::Outage { retry_after: None });
+        // A 500 in the API's own words is an answer.
+        let unknown = LiveError::JobNotFound { status: 500, message: "DB getItem, no results found".into() };
+        assert_eq!(heard(&unknown), Heard::Answer);
     }
 
     #[test]

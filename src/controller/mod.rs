@@ -12,6 +12,7 @@ mod events;
 mod index;
 mod lane;
 mod live_calls;
+mod load;
 mod notice;
 mod raw;
 mod shared;
@@ -167,8 +168,8 @@ impl Convergence {
 async fn decide(shared: Arc<Shared>) {
     loop {
         let key = shared.jobs.next().await;
-        let accounts = shared.decide([key]);
-        shared.admit(accounts, false);
+        let loads = shared.decide([key]);
+        shared.admit(loads, false);
         tokio::task::yield_now().await;
     }
 }
@@ -207,5 +208,6 @@ impl Gauges {
             (planned.phase, trouble, planned.overdue_since.map(|since| now.duration_since(since)))
         });
         self.0.metrics.windows(shown);
+        self.0.metrics.clock_offset(index.clock_offset());
     }
 }

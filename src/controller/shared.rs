@@ -5,14 +5,16 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plan::{AccountName, JobKey, ObjectName, WindowId};
 use tokio::sync::{Notify, mpsc};
 
+use crate::live::Endpoint;
 use crate::observe::{Metrics, Readiness};
 use crate::timetable::{Clock, Timetable};
 
 use super::index::{Admitted, Index, LiveRequest, Order};
+use super::load::LoadKey;
 use super::notice::Notice;
 
 /// What falls due.
@@ -20,8 +22,8 @@ use super::notice::Notice;
 pub(super) enum Due {
     /// Decide this job.
     Job(JobKey),
-    /// Let more of this account's requests go.
-    Account(AccountName),
+    /// Let more of this load's requests go.
+    Load(LoadKey),
 }
 
 pub(super) struct Shared {
@@ -41,6 +43,8 @@ pub(super) struct Shared {
     /// Objects that were seen and are no windows.
     pub(super) unread: Backlog<ObjectName>,
     pub(super) secrets_changed: Notify,
+    /// Secrets to be read again.
+    pub(super) doubted: Backlog<ObjectName>,
     orders: mpsc::UnboundedSender<Order>,
     lists: mpsc::UnboundedSender<Order>,
     notices: mpsc::Sender<Notice>,
@@ -81,6 +85,7 @@ impl Shared {
             unclear: Backlog::default(),
             unread: Backlog::default(),
             secrets_changed: Notify::new(),
+            doubted: Backlog::default(),
             orders,
             lists,
             notices,
@@ -99,17 +104,18 @@ impl Shared {
         self.closed.store(true, Ordering::SeqCst);
     }
 
-    /// Decides these jobs now. Returns the accounts whose queues have changed.
-    pub(super) fn decide(&self, keys: impl IntoIterator<Item = JobKey>) -> BTreeSet<AccountName> {
-        let mut accounts = BTreeSet::new();
+    /// Decides these jobs now. Returns the loads whose queues have changed.
+    pub(super) fn decide(&self, keys: impl IntoIterator<Item = JobKey>) -> BTreeSet<LoadKey> {
+        let mut loads = BTreeSet::new();
         for key in keys {
             let mut index = self.index();
             let decided = index.decide(&key, self.clock.now());
             // Under the lock: the other lane may decide the same job, and an older deadline must not replace its newer.
             self.timetable.set(Due::Job(key), decided.next);
             drop(index);
-            accounts.extend(decided.accounts);
+            loads.extend(decided.loads);
             self.windows.extend(decided.writes);
+            self.jobs.extend(decided.touched);
             self.accounts.extend(decided.counted);
             self.unclear.extend(decided.unclear);
             for reason in decided.failed_starts {
@@ -120,18 +126,18 @@ impl Shared {
                 tracing::error!(%window, "the stop of a deleted window was given up for lack of a key");
             }
         }
-        accounts
+        loads
     }
 
-    /// Lets go what these accounts have room for.
-    pub(super) fn admit(&self, accounts: impl IntoIterator<Item = AccountName>, calls_first: bool) {
+    /// Lets go what these loads have room for.
+    pub(super) fn admit(&self, loads: impl IntoIterator<Item = LoadKey>, calls_first: bool) {
         if self.closed.load(Ordering::SeqCst) {
             return;
         }
-        for account in accounts {
+        for load in loads {
             let mut index = self.index();
-            let admitted = index.admit(&account, self.clock.now(), calls_first);
-            self.timetable.set(Due::Account(account), admitted.next);
+            let admitted = index.admit(&load, self.clock.now(), calls_first);
+            self.timetable.set(Due::Load(load), admitted.next);
             drop(index);
             self.let_go(admitted);
         }
@@ -140,7 +146,7 @@ impl Shared {
     fn let_go(&self, admitted: Admitted) {
         for order in admitted.orders {
             let (jobs, lane) = match &order.request {
-                LiveRequest::List { jobs } => (jobs.clone(), &self.lists),
+                LiveRequest::List { jobs } => (jobs.keys().cloned().collect(), &self.lists),
                 LiveRequest::Look { job, .. } | LiveRequest::Call { job, .. } => (vec![job.clone()], &self.orders),
             };
             // Fails only when the lane has ended, and then nothing is let go any more.
@@ -150,12 +156,33 @@ impl Shared {
         self.jobs.extend(admitted.changed);
     }
 
-    /// Answers came for these jobs: decided at once, since a call may be waiting for them.
-    pub(super) fn answered(&self, keys: impl IntoIterator<Item = JobKey>) {
-        let accounts = self.decide(keys);
-        let stale = self.index().take_stale_accounts();
-        self.admit(accounts.into_iter().chain(stale.iter().cloned()), false);
+    /// Answers came for these jobs: decided at once, since a call may be waiting for them. The load that was asked has
+    /// room for more.
+    pub(super) fn answered(&self, keys: impl IntoIterator<Item = JobKey>, load: &LoadKey) {
+        let mut loads = self.decide(keys);
+        loads.insert(load.clone());
+        self.admit(loads, false);
+        let mut index = self.index();
+        let (stale, doubted) = (index.take_stale_accounts(), index.take_doubted_secrets());
+        drop(index);
         self.accounts.extend(stale);
+        self.doubted.extend(doubted);
+    }
+
+    /// The wall clock stepped: everything is decided anew.
+    pub(super) fn clock_stepped(&self, by: SignedDuration) {
+        tracing::warn!(seconds = by.as_secs_f64(), "the clock stepped, or the machine was suspended");
+        self.metrics.clock_stepped(by);
+        let jobs = self.index().clock_stepped(by);
+        let loads = self.decide(jobs.iter().cloned());
+        self.admit(loads, true);
+        // What is still wanted of them has waited behind the calls.
+        self.changed(jobs);
+    }
+
+    /// An answer of the Live API told its clock.
+    pub(super) fn clock_told(&self, endpoint: &Endpoint, asked_at: Timestamp, at: Timestamp, date: Timestamp) {
+        self.index().clock_told(endpoint, asked_at, at, date);
     }
 
     /// Something was stored, edited or deleted: decided after what is due.

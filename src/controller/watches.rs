@@ -35,6 +35,9 @@ const SECRETS: &str = "secrets";
 /// other accounts' channels from being switched.
 const SECRETS_WAIT: Duration = Duration::from_secs(5);
 
+/// How long one more look at a Secret may take: others may wait for theirs.
+const READ_AGAIN: Duration = Duration::from_secs(5);
+
 /// Watching fails, and is tried again after 0.5 s, doubling to 15 s. No jitter: a simulation must repeat itself, and
 /// one process has few watches.
 #[derive(Debug)]
@@ -85,7 +88,8 @@ pub(super) async fn run(shared: Arc<Shared>, client: Client, namespaces: BTreeSe
         watches.spawn(accounts(Arc::clone(&shared), client.clone(), scope.clone(), dialling.clone()));
         watches.spawn(windows(Arc::clone(&shared), client.clone(), scope));
     }
-    watches.spawn(secrets(Arc::clone(&shared), client));
+    watches.spawn(secrets(Arc::clone(&shared), client.clone()));
+    watches.spawn(read_again(Arc::clone(&shared), client));
     watches.spawn(begin(shared));
     while watches.join_next().await.is_some() {}
 }
@@ -279,6 +283,25 @@ async fn secrets(shared: Arc<Shared>, client: Client) {
     }
 }
 
+/// Reads each Secret whose key was refused once more: its watch may lag behind a rotation.
+async fn read_again(shared: Arc<Shared>, client: Client) {
+    loop {
+        let name = shared.doubted.next().await;
+        let api: Api<Secret> = Api::namespaced(client.clone(), &name.namespace);
+        let read = tokio::time::timeout(READ_AGAIN, api.get_opt(&name.name)).await;
+        match read {
+            Ok(Ok(Some(secret))) => {
+                let touched = shared.index().apply_read_again(&name, secret, shared.clock.now());
+                shared.changed(touched);
+            }
+            // That it is gone, the watch tells.
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => tracing::warn!(secret = %name, %error, "Secret not read again after its key was refused"),
+            Err(_) => tracing::warn!(secret = %name, "Secret not read again in time after its key was refused"),
+        }
+    }
+}
+
 async fn secret(shared: Arc<Shared>, client: Client, name: ObjectName) {
     let api: Api<Secret> = Api::namespaced(client, &name.namespace);
     let one = Config::default().fields(&format!("metadata.name={}", name.name));
@@ -303,7 +326,7 @@ async fn secret(shared: Arc<Shared>, client: Client, name: ObjectName) {
                 continue;
             }
         };
-        let touched = shared.index().apply_secret(&name, now);
+        let touched = shared.index().apply_secret(&name, now, shared.clock.now());
         shared.secrets_changed.notify_waiters();
         shared.changed(touched);
     }

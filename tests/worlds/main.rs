@@ -7,6 +7,8 @@
     reason = "all of this file is test code; a panic is how a test fails"
 )]
 
+mod accounts;
+mod clock;
 mod crowd;
 mod hours;
 mod single;

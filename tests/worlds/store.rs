@@ -217,6 +217,8 @@ struct State {
     chance: Random,
     faults: Faults,
     writes: Vec<Write>,
+    /// Reads of single objects, by kind.
+    reads: BTreeMap<&'static str, usize>,
 }
 
 /// What [`Store::restore`] goes back to.
@@ -249,6 +251,7 @@ impl Store {
             chance: Random::new(!seed),
             faults: Faults::default(),
             writes: Vec::new(),
+            reads: BTreeMap::new(),
         };
         Self { state: Arc::new(Mutex::new(state)), changed }
     }
@@ -342,6 +345,11 @@ impl Store {
     /// Every attempt to write, by clients and by the user, in order.
     pub(crate) fn writes(&self) -> Vec<Write> {
         self.lock().writes.clone()
+    }
+
+    /// How many single objects of a kind were read by clients.
+    pub(crate) fn reads(&self, plural: &str) -> usize {
+        self.lock().reads.get(plural).copied().unwrap_or(0)
     }
 
     /// Installs rules in place of the schema's; a refusal is answered as 422 with its text.

@@ -90,9 +90,9 @@ impl<'a> Facts<'a> {
     }
 
     /// When a refused call may be repeated; `None` when the last call was not a refused one of this kind, or when it
-    /// can be made with another key.
+    /// can be made with another key, be it the same account's new one.
     pub(crate) fn retry_at(&self, verb: Verb, entry: &Entry) -> Option<Timestamp> {
-        match self.call.as_ref().filter(|call| call.verb == verb) {
+        match self.call.as_ref().filter(|call| call.verb == verb && !call.refused_by_old_key()) {
             Some(Call { answered: Some((at, Outcome::Refused { .. })), attempt, account, .. }) => {
                 let (first, most) = (self.timings.retry_first, self.timings.retry_most);
                 let other_key = account.as_ref().is_some_and(|refused| self.other_key_at_hand(entry, refused));
@@ -135,7 +135,7 @@ impl<'a> Facts<'a> {
             // Sooner than it goes stale, so that a call that waits for a slot can go out at any moment.
             ReadPurpose::ForCall if self.fresh().is_some() => Some(later(at, t.read_ahead)),
             ReadPurpose::ForCall => Some(self.now),
-            ReadPurpose::Turning => Some(later(at.max(self.last_answer()), self.poll())),
+            ReadPurpose::Turning => Some(next_on_grid(at.max(self.last_answer()), self.poll())),
             ReadPurpose::Supervise => Some(next_on_grid(at, t.supervise)),
             ReadPurpose::Check => None,
         }
@@ -195,6 +195,7 @@ fn recorded(task: &Task, verb: Verb, entry: &Entry) -> Option<Call> {
         attempt: task.attempts,
         answered: Some((sent_at, outcome)),
         earlier,
+        rekeyed: false,
     })
 }
 

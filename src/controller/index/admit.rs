@@ -1,20 +1,21 @@
 //! What an account has room for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-use plan::admit::{Request, Urgency};
+use jiff::{SignedDuration, Timestamp};
+use plan::admit::{Heard, Request, Urgency};
 use plan::{AccountName, JobKey, ReadPurpose, Verb, Want};
 
-use crate::controller::accounts::Queue;
+use crate::controller::load::{Listing, LoadKey, Origin, Queue};
 use crate::live::{JobId, LiveClient};
 
 use super::Index;
+use super::decide::account_of;
 
 /// A request to the Live API that was let go. It is under way from now on.
 #[derive(Debug)]
 pub(in crate::controller) struct Order {
-    pub(in crate::controller) account: AccountName,
+    pub(in crate::controller) origin: Origin,
     pub(in crate::controller) client: LiveClient,
     pub(in crate::controller) sent_at: Timestamp,
     pub(in crate::controller) request: LiveRequest,
@@ -23,9 +24,22 @@ pub(in crate::controller) struct Order {
 /// What is to be asked or said.
 #[derive(Debug)]
 pub(in crate::controller) enum LiveRequest {
-    Look { job: JobKey, id: JobId, for_call: bool },
-    List { jobs: Vec<JobKey> },
-    Call { verb: Verb, job: JobKey, id: JobId, planned: Timestamp, attempt: u32 },
+    Look {
+        job: JobKey,
+        id: JobId,
+        for_call: bool,
+    },
+    /// One list for all these jobs, each read for that account.
+    List {
+        jobs: BTreeMap<JobKey, AccountName>,
+    },
+    Call {
+        verb: Verb,
+        job: JobKey,
+        id: JobId,
+        planned: Timestamp,
+        attempt: u32,
+    },
 }
 
 /// What admission let go.
@@ -38,31 +52,40 @@ pub(in crate::controller) struct Admitted {
     pub(in crate::controller) changed: BTreeSet<JobKey>,
 }
 
+/// Nobody needs to be told of a wait for the rate, or for a connection, that is over sooner.
+const SHORT_WAIT: SignedDuration = SignedDuration::from_secs(1);
+
 impl Index {
-    /// Lets go what the account has room for. With `calls_first` only what a call needs: the rest follows when the
+    /// Lets go what the load has room for. With `calls_first` only what a call needs: the rest follows when the
     /// due calls are out.
-    pub(in crate::controller) fn admit(&mut self, name: &AccountName, now: Timestamp, calls_first: bool) -> Admitted {
+    pub(in crate::controller) fn admit(&mut self, load: &LoadKey, now: Timestamp, calls_first: bool) -> Admitted {
         let mut admitted = Admitted::default();
-        let Some(client) = self.accounts.get(name).and_then(|account| account.client.clone().ok()) else {
+        let Some(queue) = self.queues.get_mut(load) else { return admitted };
+        // A full load is asked after each answer and each decision: the queue is not gone through for nothing. A longer
+        // wait is told to those that wait.
+        if let Err(next) = queue.load.open(now, &self.timings)
+            && next.is_none_or(|next| next.duration_since(now) < SHORT_WAIT)
+        {
+            admitted.next = next;
             return admitted;
-        };
-        let Some(queue) = self.queues.get_mut(name) else { return admitted };
-        let listed = supervised(queue);
-        let requests = requests(queue, &listed, now, calls_first);
-        let admission = plan::admit(&requests, &mut queue.load, now, self.timings.believe_answered);
-        admitted.next = admission.next;
+        }
+        let listing = queue.listing(now, &self.timings);
+        let requests = requests(queue, &listing, now, calls_first);
+        let admission = plan::admit(&requests, &mut queue.load, now, &self.timings);
+        admitted.next = [admission.next, listing.until].into_iter().flatten().min();
         for request in &admission.go {
-            let jobs = if listed.first() == Some(&request.job) && request.urgency == Urgency::OtherRead {
-                listed.clone()
+            let probe = admission.probe.as_ref() == Some(request);
+            let order = if is_list(request, &listing) {
+                self.let_list_go(load, &listing.jobs, probe, now)
             } else {
-                vec![request.job.clone()]
+                self.let_go(load, request, probe, now)
             };
-            if let Some(request) = self.let_go(name, &jobs, request.urgency, now) {
-                admitted.orders.push(Order { account: name.clone(), client: client.clone(), sent_at: now, request });
+            if let Some(order) = order {
+                admitted.orders.push(order);
             } else {
-                // Decided anew, and its place in the account is free.
-                self.answered(name);
-                admitted.changed.extend(jobs);
+                // Decided anew, and its place in the load is free.
+                self.ended(load, probe, Heard::Nothing, now);
+                admitted.changed.insert(request.job.clone());
             }
         }
         for (request, why) in &admission.wait {
@@ -78,45 +101,61 @@ impl Index {
 
     /// Marks the request as under way, and says what is to be sent. `None`: it is wanted no longer, or had to wait for
     /// too long.
-    fn let_go(
-        &mut self,
-        account: &AccountName,
-        jobs: &[JobKey],
-        urgency: Urgency,
-        now: Timestamp,
-    ) -> Option<LiveRequest> {
-        if jobs.len() > 1 {
-            let jobs: Vec<JobKey> =
-                jobs.iter().filter(|key| self.send_look(account, key, urgency, now)).cloned().collect();
-            return (!jobs.is_empty()).then_some(LiveRequest::List { jobs });
-        }
-        let job = jobs.first()?.clone();
-        let want = self.take_want(account, &job, urgency)?;
+    fn let_go(&mut self, load: &LoadKey, request: &Request, probe: bool, now: Timestamp) -> Option<Order> {
+        let job = request.job.clone();
+        let want = self.take_want(load, &job, request.urgency)?;
+        let account = account_of(&want).clone();
+        let client = self.client(load, &account)?;
         let id = JobId::parse(&job.job).ok()?;
         let memory = &mut self.jobs.get_mut(&job)?.memory;
-        match want {
+        let request = match want {
             Want::Read { purpose, .. } => {
                 memory.look_sent(now);
-                Some(LiveRequest::Look { job, id, for_call: purpose == ReadPurpose::ForCall })
+                LiveRequest::Look { job, id, for_call: purpose == ReadPurpose::ForCall }
             }
             Want::Call { verb, windows, planned, attempt, .. } if memory.still_fit(verb, now, &self.timings) => {
-                memory.call_sent(verb, account, windows, attempt, now);
-                Some(LiveRequest::Call { verb, job, id, planned, attempt })
+                memory.call_sent(verb, &account, windows, attempt, now);
+                LiveRequest::Call { verb, job, id, planned, attempt }
             }
-            Want::Call { .. } => None,
-        }
+            Want::Call { .. } => return None,
+        };
+        Some(Order { origin: Origin { load: load.clone(), account, probe }, client, sent_at: now, request })
     }
 
-    fn send_look(&mut self, account: &AccountName, key: &JobKey, urgency: Urgency, now: Timestamp) -> bool {
-        let wanted = self.take_want(account, key, urgency).is_some();
-        if let Some(job) = self.jobs.get_mut(key).filter(|_| wanted) {
-            job.memory.look_sent(now);
+    fn let_list_go(
+        &mut self,
+        load: &LoadKey,
+        reads: &BTreeMap<JobKey, Urgency>,
+        probe: bool,
+        now: Timestamp,
+    ) -> Option<Order> {
+        let mut jobs = BTreeMap::new();
+        let mut asks = None;
+        for (key, urgency) in reads {
+            let Some(account) = self.take_want(load, key, *urgency).map(|want| account_of(&want).clone()) else {
+                continue;
+            };
+            let client = self.client(load, &account);
+            if let (Some(client), Some(job)) = (client, self.jobs.get_mut(key)) {
+                job.memory.look_sent(now);
+                asks.get_or_insert((account.clone(), client));
+                jobs.insert(key.clone(), account);
+            }
         }
-        wanted
+        let (account, client) = asks?;
+        self.queues.get_mut(load)?.pages.asked(now);
+        let request = LiveRequest::List { jobs };
+        Some(Order { origin: Origin { load: load.clone(), account, probe }, client, sent_at: now, request })
     }
 
-    fn take_want(&mut self, account: &AccountName, key: &JobKey, urgency: Urgency) -> Option<Want> {
-        let queue = self.queues.get_mut(account)?;
+    /// The account's client, if it still bears this load's key.
+    fn client(&self, load: &LoadKey, account: &AccountName) -> Option<LiveClient> {
+        let bears_it = self.loads.get(account) == Some(load);
+        self.accounts.get(account).filter(|_| bears_it)?.client.clone().ok()
+    }
+
+    fn take_want(&mut self, load: &LoadKey, key: &JobKey, urgency: Urgency) -> Option<Want> {
+        let queue = self.queues.get_mut(load)?;
         let of_job = queue.wanted.get_mut(key)?;
         let at = of_job.iter().position(|want| Urgency::of(want) == urgency)?;
         let want = of_job.remove(at);
@@ -127,37 +166,28 @@ impl Index {
     }
 }
 
-/// The jobs on air that are due for a look now and that one list can answer for: two or more, or none.
-fn supervised(queue: &Queue) -> Vec<JobKey> {
-    let jobs: Vec<JobKey> = queue
-        .wanted
-        .iter()
-        .filter(|(key, _)| !queue.unlisted.contains(key))
-        .filter(|(_, wants)| {
-            wants.iter().any(|want| matches!(want, Want::Read { purpose: ReadPurpose::Supervise, .. }))
-        })
-        .map(|(key, _)| key.clone())
-        .collect();
-    if jobs.len() > 1 { jobs } else { Vec::new() }
+/// A list stands in the queue under the name of its first job.
+fn is_list(request: &Request, listing: &Listing) -> bool {
+    listing.urgency == Some(request.urgency)
+        && listing.jobs.first_key_value().is_some_and(|(first, _)| *first == request.job)
 }
 
-/// The queue as requests; a list stands for all jobs it answers for, under the first one's name.
-fn requests(queue: &Queue, listed: &[JobKey], now: Timestamp, calls_first: bool) -> Vec<Request> {
+/// The queue as requests; a list stands for all jobs it answers for.
+fn requests(queue: &Queue, listing: &Listing, now: Timestamp, calls_first: bool) -> Vec<Request> {
     let of_want = |key: &JobKey, want: &Want| {
-        let urgency = Urgency::of(want);
         let due = match want {
             Want::Call { planned, .. } => *planned,
             Want::Read { .. } => now,
         };
-        Request { urgency, due, job: key.clone() }
+        Request { urgency: Urgency::of(want), due, job: key.clone() }
     };
-    let in_list =
-        |key: &JobKey, urgency| urgency == Urgency::OtherRead && listed.first() != Some(key) && listed.contains(key);
+    let list = listing.urgency.zip(listing.jobs.keys().next());
     queue
         .wanted
         .iter()
         .flat_map(|(key, wants)| wants.iter().map(move |want| of_want(key, want)))
-        .filter(|request| !in_list(&request.job, request.urgency))
-        .filter(|request| !calls_first || request.urgency != Urgency::OtherRead)
+        .filter(|request| listing.jobs.get(&request.job) != Some(&request.urgency))
+        .chain(list.map(|(urgency, job)| Request { urgency, due: now, job: job.clone() }))
+        .filter(|request| !calls_first || request.urgency.serves_a_call())
         .collect()
 }

@@ -2,115 +2,157 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use plan::admit::Heard;
 use plan::{AccountName, JobKey, LookError, Outcome, Reason, Seen};
+
+use crate::controller::load::Origin;
 
 use super::Index;
 
+/// A page of the job list holds so many.
+const PAGE: usize = crate::live::PAGE_SIZE_MAX as usize;
+
 impl Index {
-    pub(in crate::controller) fn look_answered(&mut self, account: &AccountName, key: &JobKey, seen: Seen) {
-        self.contact(account, seen.at, true);
-        self.answered(account);
-        if let Some(queue) = self.queues.get_mut(account) {
-            queue.unlisted.remove(key);
+    pub(in crate::controller) fn look_answered(&mut self, origin: &Origin, key: &JobKey, seen: Seen) {
+        self.contact(origin, &origin.account, seen.at, true);
+        if let Some(queue) = self.queues.get_mut(&origin.load) {
+            queue.pages.read(key);
         }
+        self.ended(&origin.load, origin.probe, Heard::Answer, seen.at);
         if let Some(job) = self.jobs.get_mut(key) {
-            job.memory.look_answered(account, seen);
+            job.memory.look_answered(&origin.account, seen);
         }
     }
 
     pub(in crate::controller) fn look_failed(
         &mut self,
+        origin: &Origin,
+        key: &JobKey,
+        (asked_at, at): (Timestamp, Timestamp),
+        error: LookError,
+        heard: Heard,
+    ) {
+        self.contact_failed(origin, &origin.account, at, error.reason);
+        self.ended(&origin.load, origin.probe, heard, at);
+        self.note_failed_look(origin, &origin.account, key, (asked_at, at), error);
+    }
+
+    /// What an old key was told says nothing of the account's new one: it is asked again.
+    fn note_failed_look(
+        &mut self,
+        origin: &Origin,
         account: &AccountName,
         key: &JobKey,
         (asked_at, at): (Timestamp, Timestamp),
         error: LookError,
     ) {
-        self.contact_failed(account, at, error.reason);
-        self.answered(account);
-        if let Some(job) = self.jobs.get_mut(key) {
+        let current = self.loads.get(account) == Some(&origin.load);
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        if current {
             job.memory.look_failed(account, asked_at, at, error);
+        } else {
+            job.memory.look_dropped();
         }
     }
 
-    /// A list answered for the jobs it showed. The others are read one by one from now on.
+    /// A list answered for the jobs it showed, `listed` in all. The others are read one by one from now on.
     pub(in crate::controller) fn list_answered(
         &mut self,
-        account: &AccountName,
-        asked: &[JobKey],
+        origin: &Origin,
+        asked: &BTreeMap<JobKey, AccountName>,
         mut seen: BTreeMap<JobKey, Seen>,
+        (asked_at, at): (Timestamp, Timestamp),
     ) {
-        self.answered(account);
-        for key in asked {
+        let pages = seen.len().div_ceil(PAGE).max(1);
+        if let Some(queue) = self.queues.get_mut(&origin.load) {
+            queue.pages.over();
+            queue.pages.measured(pages, at.duration_since(asked_at));
+            queue.load.spent(u32::try_from(pages - 1).unwrap_or(u32::MAX));
+        }
+        for (key, account) in asked {
             let Some(job) = self.jobs.get_mut(key) else { continue };
             if let Some(seen) = seen.remove(key) {
-                let at = seen.at;
                 job.memory.look_answered(account, seen);
-                self.contact(account, at, true);
+                self.contact(origin, account, at, true);
             } else {
                 job.memory.look_dropped();
-                if let Some(queue) = self.queues.get_mut(account) {
-                    queue.unlisted.insert(key.clone());
+                if let Some(queue) = self.queues.get_mut(&origin.load) {
+                    queue.pages.missed(key);
                 }
             }
         }
+        self.ended(&origin.load, origin.probe, Heard::Answer, at);
     }
 
-    /// A list brought nothing: the same as a failed look at each job.
+    /// A list brought nothing: the same as a failed look at each job. Where lists alone fail, reads go on.
     pub(in crate::controller) fn list_failed(
         &mut self,
-        account: &AccountName,
-        asked: &[JobKey],
+        origin: &Origin,
+        asked: &BTreeMap<JobKey, AccountName>,
         (asked_at, at): (Timestamp, Timestamp),
         error: &LookError,
+        heard: Heard,
     ) {
-        self.answered(account);
-        self.contact_failed(account, at, error.reason);
-        for key in asked {
-            if let Some(job) = self.jobs.get_mut(key) {
-                job.memory.look_failed(account, asked_at, at, error.clone());
+        let alone = matches!(heard, Heard::Outage { .. }) || error.reason == Reason::LiveAPIError;
+        if let Some(queue) = self.queues.get_mut(&origin.load) {
+            queue.pages.over();
+            queue.pages.measured(1, SignedDuration::ZERO);
+            for key in asked.keys().filter(|_| alone) {
+                queue.pages.missed(key);
             }
         }
+        for (key, account) in asked {
+            self.contact_failed(origin, account, at, error.reason);
+            self.note_failed_look(origin, account, key, (asked_at, at), error.clone());
+        }
+        self.ended(&origin.load, origin.probe, heard, at);
     }
 
     pub(in crate::controller) fn call_answered(
         &mut self,
-        account: &AccountName,
+        origin: &Origin,
         key: &JobKey,
         at: Timestamp,
         outcome: Outcome,
+        heard: Heard,
     ) {
-        self.answered(account);
         match &outcome {
-            Outcome::Refused { reason, .. } => self.contact_failed(account, at, *reason),
-            Outcome::Accepted => self.contact(account, at, true),
+            Outcome::Refused { reason, .. } => self.contact_failed(origin, &origin.account, at, *reason),
+            Outcome::Accepted => self.contact(origin, &origin.account, at, true),
             Outcome::Unanswered(_) => {}
         }
+        self.ended(&origin.load, origin.probe, heard, at);
         if let Some(job) = self.jobs.get_mut(key) {
             job.memory.call_answered(at, outcome);
         }
     }
 
-    pub(in crate::controller) fn answered(&mut self, account: &AccountName) {
-        if let Some(queue) = self.queues.get_mut(account) {
-            queue.load.answered();
+    /// The account's key was accepted or refused: news of the key that it has now, not of an earlier one.
+    fn contact(&mut self, origin: &Origin, name: &AccountName, at: Timestamp, accepted: bool) {
+        if self.loads.get(name) != Some(&origin.load) {
+            return;
+        }
+        let Some(account) = self.accounts.get_mut(name) else { return };
+        account.last_contact = Some(at);
+        if account.key_accepted.replace(accepted) != Some(accepted) {
+            self.stale_accounts.insert(name.clone());
+        }
+        if accepted {
+            account.doubted = false;
+        } else if !std::mem::replace(&mut account.doubted, true) {
+            // Once for each key that worked: a wrong one must not have its Secret read with every try.
+            self.doubted.insert(account.secret.clone());
         }
     }
 
-    fn contact(&mut self, name: &AccountName, at: Timestamp, accepted: bool) {
-        if let Some(account) = self.accounts.get_mut(name) {
-            account.last_contact = Some(at);
-            if account.key_accepted.replace(accepted) != Some(accepted) {
-                self.stale_accounts.insert(name.clone());
-            }
-        }
-    }
-
-    fn contact_failed(&mut self, account: &AccountName, at: Timestamp, reason: Reason) {
+    fn contact_failed(&mut self, origin: &Origin, account: &AccountName, at: Timestamp, reason: Reason) {
         match reason {
-            Reason::KeyRefused => self.contact(account, at, false),
+            Reason::KeyRefused => self.contact(origin, account, at, false),
             // Answers of the API: it knows the key.
-            Reason::JobNotFound | Reason::CallRefused | Reason::WaitingForCapacity => self.contact(account, at, true),
+            Reason::JobNotFound | Reason::CallRefused | Reason::WaitingForCapacity => {
+                self.contact(origin, account, at, true);
+            }
             _ => {}
         }
     }

@@ -7,6 +7,7 @@ use plan::{
     AccountName, Deletion, Entry, JobKey, ObjectName, Reason, Record, TaskState, Trouble, Want, WindowId, WindowPlan,
 };
 
+use crate::controller::load::LoadKey;
 use crate::controller::status;
 
 use super::Index;
@@ -18,10 +19,12 @@ pub(in crate::controller) struct Decided {
     pub(in crate::controller) next: Option<Timestamp>,
     /// Windows whose object is not as planned.
     pub(in crate::controller) writes: Vec<WindowId>,
-    /// Accounts whose queue changed.
-    pub(in crate::controller) accounts: BTreeSet<AccountName>,
+    /// Loads whose queue changed.
+    pub(in crate::controller) loads: BTreeSet<LoadKey>,
     /// Windows of this account changed their phase: its counts did, too.
     pub(in crate::controller) counted: BTreeSet<AccountName>,
+    /// Jobs to be decided again.
+    pub(in crate::controller) touched: BTreeSet<JobKey>,
     /// Deleted windows of which it is to be found out whether their definition goes too.
     pub(in crate::controller) unclear: Vec<WindowId>,
     /// Windows whose stop was given up just now.
@@ -38,12 +41,14 @@ impl Index {
             return decided;
         }
         let entries = self.entries(key);
+        let ahead = self.skew(&key.endpoint).acted_on();
         let Some(job) = self.jobs.get_mut(key) else { return decided };
         if entries.is_empty() && job.memory.idle() {
-            decided.accounts = self.withdraw(key);
+            decided.loads = self.withdraw(key);
             self.jobs.remove(key);
             return decided;
         }
+        job.memory.clock_ahead(ahead);
         job.memory.key_at_hand(entries.iter().any(|entry| entry.access.is_none()), now);
         let plan = plan::plan(&entries, &job.memory, now, &self.timings);
         decided.next = plan.next;
@@ -63,18 +68,19 @@ impl Index {
             if stored.deletion == Deletion::Unclear {
                 decided.unclear.push(stored.id.clone());
             }
-            stored.planned = Some(planned);
+            stored.planned = Some(planned.clone());
             stored.planned_generation = stored.generation;
+            decided.touched.extend(self.note_start(key, &planned, now));
         }
-        decided.accounts = self.withdraw(key);
+        decided.loads = self.withdraw(key);
         for want in plan.wants {
-            let account = account_of(&want).clone();
-            if let Some(queue) = self.queues.get_mut(&account) {
+            let Some(load) = self.loads.get(account_of(&want)) else { continue };
+            if let Some(queue) = self.queues.get_mut(load) {
                 queue.wanted.entry(key.clone()).or_default().push(want);
                 if let Some(job) = self.jobs.get_mut(key) {
-                    job.queued.insert(account.clone());
+                    job.queued.insert(load.clone());
                 }
-                decided.accounts.insert(account);
+                decided.loads.insert(load.clone());
             }
         }
         self.free_slot(key, now);
@@ -93,6 +99,7 @@ impl Index {
                     window: stored.window(),
                     acknowledged: stored.status.activation.state == TaskState::Finished.as_str(),
                     access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::has_it_on)),
+                    short_of_capacity: self.short_of_capacity(&stored.id),
                     record,
                 }
             })
@@ -110,19 +117,22 @@ impl Index {
     }
 
     /// Takes what the job wanted out of its queues. Returns those that held something.
-    fn withdraw(&mut self, key: &JobKey) -> BTreeSet<AccountName> {
-        let queued = self.jobs.get(key).map(|job| job.queued.clone()).unwrap_or_default();
+    fn withdraw(&mut self, key: &JobKey) -> BTreeSet<LoadKey> {
+        let Some(job) = self.jobs.get_mut(key) else { return BTreeSet::new() };
+        // Those of an earlier key are gone once nothing of them is under way.
+        job.queued.retain(|load| self.queues.contains_key(load));
+        let queued = job.queued.clone();
         queued
             .into_iter()
-            .filter(|name| self.queues.get_mut(name).is_some_and(|queue| queue.wanted.remove(key).is_some()))
+            .filter(|load| self.queues.get_mut(load).is_some_and(|queue| queue.wanted.remove(key).is_some()))
             .collect()
     }
 
     fn free_slot(&mut self, key: &JobKey, now: Timestamp) {
         let Some(job) = self.jobs.get(key) else { return };
         if !job.memory.going_on(now, &self.timings) {
-            for name in &job.queued {
-                if let Some(queue) = self.queues.get_mut(name) {
+            for load in &job.queued {
+                if let Some(queue) = self.queues.get_mut(load) {
                     queue.load.release(key);
                 }
             }
@@ -136,7 +146,7 @@ fn failed_start(record: &Record) -> Option<Reason> {
     (!matches!(reason, Reason::Suspended | Reason::WindowPast)).then_some(reason)
 }
 
-fn account_of(want: &Want) -> &AccountName {
+pub(super) fn account_of(want: &Want) -> &AccountName {
     match want {
         Want::Read { account, .. } | Want::Call { account, .. } => account,
     }

@@ -5,16 +5,21 @@
 
 mod admit;
 mod answers;
+mod clocks;
 mod decide;
+mod loads;
+mod starts;
 mod stored;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Secret;
+use plan::skew::Skew;
 use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Timings, WindowId, WindowPlan};
 
-use super::accounts::{Account, Dialling, Queue};
+use super::accounts::{Account, Dialling};
+use super::load::{LoadKey, Queue};
 use super::window::{Defaults, Stored};
 
 pub(super) use admit::{Admitted, LiveRequest, Order};
@@ -25,8 +30,8 @@ pub(super) use stored::{AccountWrite, WindowWrite};
 struct Job {
     windows: BTreeSet<WindowId>,
     memory: Memory,
-    /// The accounts in whose queues it may stand, or hold a slot.
-    queued: BTreeSet<AccountName>,
+    /// The loads in whose queues it may stand, or hold a slot.
+    queued: BTreeSet<LoadKey>,
 }
 
 /// See the module.
@@ -42,10 +47,19 @@ pub(in crate::controller) struct Index {
     jobs: BTreeMap<JobKey, Job>,
     accounts: BTreeMap<AccountName, Account>,
     users: BTreeMap<AccountName, BTreeSet<WindowId>>,
-    queues: BTreeMap<AccountName, Queue>,
+    /// The load that each account's calls are part of. One without a usable key has none.
+    loads: BTreeMap<AccountName, LoadKey>,
+    queues: BTreeMap<LoadKey, Queue>,
+    /// The starts that are to come, and where each stands among them.
+    starts: BTreeMap<starts::Place, JobKey>,
+    starting: BTreeMap<WindowId, starts::Place>,
     secrets: BTreeMap<ObjectName, Option<Secret>>,
+    /// What answers told of the clock at each endpoint.
+    skews: BTreeMap<String, Skew>,
     /// Accounts of which something was learnt that their status may not show yet.
     stale_accounts: BTreeSet<AccountName>,
+    /// Secrets whose key the Live API refused: they are read again.
+    doubted: BTreeSet<ObjectName>,
 }
 
 impl Index {
@@ -61,9 +75,14 @@ impl Index {
             jobs: BTreeMap::new(),
             accounts: BTreeMap::new(),
             users: BTreeMap::new(),
+            loads: BTreeMap::new(),
             queues: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            starting: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            skews: BTreeMap::new(),
             stale_accounts: BTreeSet::new(),
+            doubted: BTreeSet::new(),
         }
     }
 
@@ -87,6 +106,11 @@ impl Index {
     /// The accounts of which something was learnt since the last time this was asked.
     pub(in crate::controller) fn take_stale_accounts(&mut self) -> BTreeSet<AccountName> {
         std::mem::take(&mut self.stale_accounts)
+    }
+
+    /// The Secrets whose key was refused since the last time this was asked.
+    pub(in crate::controller) fn take_doubted_secrets(&mut self) -> BTreeSet<ObjectName> {
+        std::mem::take(&mut self.doubted)
     }
 
     /// Every window as it is planned.

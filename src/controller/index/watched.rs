@@ -8,7 +8,7 @@ use kube::Resource;
 use plan::{AccountName, Deletion, JobKey, ObjectName, WindowId};
 
 use crate::api::JobStartStop;
-use crate::controller::accounts::{Account, Queue};
+use crate::controller::accounts::Account;
 use crate::controller::raw::Raw;
 use crate::controller::window::{Stored, Unusable};
 
@@ -83,13 +83,16 @@ impl Index {
     /// The object is gone.
     pub(in crate::controller) fn remove_window(&mut self, id: &WindowId) -> BTreeSet<JobKey> {
         let Some(stored) = self.windows.remove(id) else { return BTreeSet::new() };
+        let mut touched = self.forget_start(id);
         self.ids.remove(&stored.name);
         if let Some(users) = self.users.get_mut(&stored.spec.account) {
             users.remove(id);
         }
-        let Some(key) = self.job_of.remove(id) else { return BTreeSet::new() };
-        self.leave(&key, id);
-        BTreeSet::from([key])
+        if let Some(key) = self.job_of.remove(id) {
+            self.leave(&key, id);
+            touched.insert(key);
+        }
+        touched
     }
 
     /// The windows that are being deleted, and of which it is not known yet whether their definition goes too.
@@ -130,9 +133,6 @@ impl Index {
         newer: Account,
         now: Timestamp,
     ) -> BTreeSet<JobKey> {
-        let limits = newer.limits();
-        let queue = self.queues.entry(name.clone()).or_insert_with(|| Queue::new(limits, now));
-        queue.load.limits = limits;
         let same = self.accounts.get(name).is_some_and(|known| known.asks_the_same(&newer));
         match self.accounts.get_mut(name) {
             Some(known) => known.renew(newer),
@@ -141,7 +141,7 @@ impl Index {
             }
         }
         self.stale_accounts.insert(name.clone());
-        let rekeyed = self.read_key(name);
+        let rekeyed = self.read_key(name, now);
         if same {
             // Our own status write, most often: nothing that its windows are decided by has changed.
             return rekeyed;
@@ -158,7 +158,7 @@ impl Index {
 
     pub(in crate::controller) fn remove_account(&mut self, name: &AccountName) -> BTreeSet<JobKey> {
         self.accounts.remove(name);
-        self.queues.remove(name);
+        self.leave_load(name);
         self.jobs_of(name)
     }
 
@@ -182,11 +182,27 @@ impl Index {
         &mut self,
         name: &ObjectName,
         secret: Option<Secret>,
+        now: Timestamp,
     ) -> BTreeSet<JobKey> {
         self.secrets.insert(name.clone(), secret);
         let users: Vec<AccountName> =
             self.accounts.iter().filter(|(_, account)| &account.secret == name).map(|(name, _)| name.clone()).collect();
-        users.iter().flat_map(|account| self.read_key(account)).collect()
+        users.iter().flat_map(|account| self.read_key(account, now)).collect()
+    }
+
+    /// The Secret as it was read once more. The watch may have brought a newer one meanwhile.
+    pub(in crate::controller) fn apply_read_again(
+        &mut self,
+        name: &ObjectName,
+        secret: Secret,
+        now: Timestamp,
+    ) -> BTreeSet<JobKey> {
+        let version = |secret: &Secret| secret.metadata.resource_version.as_ref()?.parse::<u64>().ok();
+        match self.secrets.get(name) {
+            None => BTreeSet::new(),
+            Some(Some(known)) if version(known) >= version(&secret) => BTreeSet::new(),
+            Some(_) => self.apply_secret(name, Some(secret), now),
+        }
     }
 
     /// A Secret that no account names any more is forgotten.
@@ -207,11 +223,14 @@ impl Index {
     }
 
     /// Takes the key from the Secret, if that has been read. A changed key makes old failures meaningless.
-    fn read_key(&mut self, name: &AccountName) -> BTreeSet<JobKey> {
+    fn read_key(&mut self, name: &AccountName, now: Timestamp) -> BTreeSet<JobKey> {
         let Some(account) = self.accounts.get_mut(name) else { return BTreeSet::new() };
         let known = self.secrets.get(&account.secret);
         let unusable = account.endpoint.is_err();
-        if (known.is_none() && !unusable) || !account.take_secret(known.and_then(Option::as_ref), &self.dialling) {
+        let read = known.is_some() || unusable;
+        let changed = read && account.take_secret(known.and_then(Option::as_ref), &self.dialling);
+        self.settle_load(name, now);
+        if !changed {
             return BTreeSet::new();
         }
         self.stale_accounts.insert(name.clone());

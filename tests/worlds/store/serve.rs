@@ -119,6 +119,9 @@ impl Apiserver {
             _ => state.answer(call),
         };
         let code = code_of(call.verb, &answer);
+        if call.verb == Verb::Get {
+            *state.reads.entry(call.resource.plural).or_default() += 1;
+        }
         if !matches!(call.verb, Verb::Get | Verb::List | Verb::Watch) {
             let told = match fault {
                 Some(Fault::LoseAnswer) => None,
