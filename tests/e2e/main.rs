@@ -171,7 +171,8 @@ programme! {
         a_stop_is_made_with_another_accounts_key_when_its_own_is_refused,
         a_strangers_window_with_a_key_of_its_own_neither_holds_nor_cuts_a_channel;
     strange:
-        an_object_that_cannot_be_fully_read_is_stopped_and_not_started_and_stops_no_other;
+        an_object_that_cannot_be_fully_read_is_stopped_and_not_started_and_stops_no_other,
+        an_account_that_cannot_be_fully_read_stops_what_is_on_also_after_a_restart;
     guide:
         its_story_shifted_by_one_constant,
         its_update_on_air,
