@@ -67,6 +67,8 @@ pub struct Window {
     pub cancel: bool,
     /// As it applies: object over account over flag.
     pub deletion_policy: DeletionPolicy,
+    /// How long the object stays once its window is settled; `None`: until somebody deletes it.
+    pub ttl: Option<SignedDuration>,
     /// Whether the object is being deleted.
     pub deletion: Deletion,
     /// Our finalizer stands on the object. Without it nothing is called for this window.

@@ -134,6 +134,16 @@ pub struct JobStartStopSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "DeletionPolicy")]
     pub deletion_policy: Option<DeletionPolicy>,
+
+    /// How many seconds after `status.finishedAt` this object is deleted, from 0 to 31536000 (a year), for example
+    /// 604800 for a week: it keeps the list of windows short. Counted once the window is Finished, Cancelled, Failed or
+    /// Missed; deleting it then never calls anything. A window that was over when the operator first saw it is not
+    /// deleted. Left out, the LiveAccount's `defaults.ttlSecondsAfterFinished` holds, and without that the object stays
+    /// until somebody deletes it. May be edited at any time. Leave it out where a tool that applies manifests again and
+    /// again, such as Flux or Argo CD, owns the object: the tool would create it anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 31_536_000))]
+    pub ttl_seconds_after_finished: Option<u32>,
 }
 
 /// The `LiveAccount` of a window.

@@ -110,6 +110,13 @@ pub struct AccountDefaults {
     #[serde(default)]
     #[schemars(range(max = 3600))]
     pub activation_lead_seconds: u32,
+
+    /// How many seconds after its end a JobStartStop without a `ttlSecondsAfterFinished` is deleted, from 0 to 31536000
+    /// (a year), as described there. Left out, it stays until somebody deletes it. A change applies to all such
+    /// JobStartStops, also to those that ended long ago.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 31_536_000))]
+    pub ttl_seconds_after_finished: Option<u32>,
 }
 
 /// Limits of an account.

@@ -3,7 +3,11 @@
 //! Where a rule may stand: one that reads a single field stands on that field and one that reads more of `spec` on
 //! `spec`, since the apiserver does not repeat those while their part of a stored object is unchanged. The root is
 //! always checked, so a rule there must be a transition rule that holds for any unchanged spec; otherwise tightening
-//! it would block labels, status writes and the removal of finalizers on objects stored before.
+//! it would block labels, status writes and the removal of finalizers on objects stored before. It may meet
+//! a stored object that lacks what is required now.
+//!
+//! What no rule can forgive: the apiserver (1.37) fails a rule on a stored value of another type, changed or not. So a
+//! field that has a rule keeps its type for ever.
 
 use kube::core::{Reason, Rule};
 use schemars::{Schema, SchemaGenerator, json_schema};
@@ -84,6 +88,12 @@ fn time_rule(rule: &TimeRule) -> Rule {
     Rule::new(cel).message(rule.sentence)
 }
 
+/// The time is not there, as in an object stored before it was required. `has`, not `.?`: comparing optionals costs more
+/// than the apiserver allows a rule.
+fn absent(task: &str) -> String {
+    format!("!has(self.spec.{task}) || !has(self.spec.{task}.time)")
+}
+
 /// The start was called, or is settled in another way.
 fn settled(object: &str, task: &str) -> String {
     format!(
@@ -124,10 +134,12 @@ pub fn window_at_most_a_year() -> Rule {
 fn window_rule(unless: &str, check: &str) -> Rule {
     let valid = time_pattern();
     Rule::new(format!(
-        "oldSelf.optMap(o, (self.spec.activation.time == o.spec.activation.time \
+        "{} || {} || oldSelf.optMap(o, (self.spec.activation.time == o.spec.activation.time \
          && self.spec.deactivation.time == o.spec.deactivation.time){unless}).orValue(false) \
          || ![self.spec.activation.time, self.spec.deactivation.time].all(t, t.matches('{valid}')) \
-         || {check}"
+         || {check}",
+        absent("activation"),
+        absent("deactivation"),
     ))
     .optional_old_self(true)
     .field_path(".spec.deactivation.time")
@@ -156,8 +168,9 @@ fn lock_rule(task: &str) -> Rule {
     let settled = settled("oldSelf", task);
     let (new, old) = (format!("self.spec.{task}.time"), format!("oldSelf.spec.{task}.time"));
     Rule::new(format!(
-        "{new} == {old} || !{settled} || !{new}.matches('{valid}') \
-         || ({old}.matches('{valid}') && timestamp({new}) == timestamp({old}))"
+        "{} || {new} == {old} || !{settled} || !{new}.matches('{valid}') \
+         || ({old}.matches('{valid}') && timestamp({new}) == timestamp({old}))",
+        absent(task),
     ))
     .field_path(format!(".spec.{task}.time"))
     .reason(Reason::FieldValueForbidden)

@@ -9,6 +9,7 @@ mod accounts;
 mod conditions;
 mod definitions;
 mod events;
+mod expiry;
 mod index;
 mod lane;
 mod live_calls;
@@ -17,6 +18,8 @@ mod notice;
 mod raw;
 mod shared;
 mod status;
+#[cfg(test)]
+mod stored_fixtures;
 mod unread;
 mod watches;
 mod window;

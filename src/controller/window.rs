@@ -8,6 +8,7 @@ use plan::{AccountName, Deletion, DeletionPolicy, ObjectName, Window, WindowId, 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
 use crate::live::JobId;
 
+use super::expiry::Attempts;
 use super::raw::{Raw, Read};
 use super::status;
 
@@ -19,6 +20,7 @@ pub const FINALIZER: &str = "scheduler.bcovlive.io/stop";
 pub(super) struct Defaults {
     pub(super) deletion_policy: DeletionPolicy,
     pub(super) activation_lead: SignedDuration,
+    pub(super) ttl: Option<SignedDuration>,
 }
 
 /// What the spec says, in types.
@@ -38,6 +40,8 @@ pub(super) struct Spec {
     /// As it applies: object, then account, then flag.
     pub(super) deletion_policy: DeletionPolicy,
     lead: SignedDuration,
+    own_ttl: Option<SignedDuration>,
+    ttl: Option<SignedDuration>,
     /// What of the object could not be read, if anything.
     undecodable: Option<String>,
     /// Which account it names could not be read.
@@ -65,6 +69,8 @@ pub(super) struct Stored {
     /// Failed writes in a row, and when the next may be tried: not before, however often it is decided meanwhile.
     pub(super) write_failures: u32,
     pub(super) write_again_at: Option<Timestamp>,
+    /// The same for its deletion after its time to live: a refused one must not hold up its status.
+    pub(super) expiry: Attempts,
 }
 
 /// Why a stored object is no window. The schema's rules refuse such objects; one stored before a rule existed, or past
@@ -119,6 +125,8 @@ impl Stored {
                 own_deletion_policy: own_policy,
                 deletion_policy: own_policy.unwrap_or_default(),
                 lead: SignedDuration::ZERO,
+                own_ttl: spec.ttl_seconds_after_finished.map(|s| SignedDuration::from_secs(i64::from(s))),
+                ttl: None,
                 undecodable: (!unread.is_empty()).then(|| unread.join("; ")),
                 account_unread,
             },
@@ -127,6 +135,7 @@ impl Stored {
             planned_generation: 0,
             write_failures: 0,
             write_again_at: None,
+            expiry: Attempts::default(),
         })
     }
 
@@ -148,6 +157,7 @@ impl Stored {
     pub(super) fn resolve(&mut self, defaults: &Defaults) {
         self.spec.deletion_policy = self.spec.own_deletion_policy.unwrap_or(defaults.deletion_policy);
         self.spec.lead = defaults.activation_lead;
+        self.spec.ttl = self.spec.own_ttl.or(defaults.ttl);
     }
 
     /// The window as its owner wants it now.
@@ -164,6 +174,7 @@ impl Stored {
             suspend: self.spec.suspend,
             cancel: self.spec.cancel,
             deletion_policy: self.spec.deletion_policy,
+            ttl: self.spec.ttl,
             deletion: self.deletion,
             finalizer: self.has_finalizer(),
             undecodable: self.spec.undecodable.clone(),
@@ -188,7 +199,8 @@ impl Stored {
         // What was found out about a deletion holds for it.
         let deletion = if newer.deletion == Deletion::No { Deletion::No } else { self.deletion.max(newer.deletion) };
         let (write_failures, write_again_at) = (self.write_failures, self.write_again_at);
-        *self = Self { deletion, planned, planned_generation, write_failures, write_again_at, ..newer };
+        let expiry = self.expiry;
+        *self = Self { deletion, planned, planned_generation, write_failures, write_again_at, expiry, ..newer };
     }
 
     /// Whether this version of the object is older than `other`. Resource versions of one resource are ordered

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::api::{GROUP, JobStartStop, LiveAccount, VERSION};
 
+use super::expiry;
 use super::index::{AccountWrite, WindowWrite};
 use super::notice::{self, Notice};
 use super::raw::Raw;
@@ -65,7 +66,7 @@ impl WriteError {
     }
 }
 
-async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
+pub(super) async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
     match timeout(WRITE, call).await {
         Ok(answer) => answer.map_err(|error| Box::new(error).into()),
         Err(_) => Err(WriteError::TimedOut),
@@ -94,6 +95,9 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
         WindowWrite::Status { name, resource_version, status, .. } => {
             let meta = Meta { name, uid: Some(id), resource_version };
             ("status", name, put_status(client, &meta, status).await)
+        }
+        WindowWrite::Expiry { name, resource_version } => {
+            return expiry::delete(shared, client, id, name, resource_version).await;
         }
     };
     shared.metrics.apiserver_write(kind, answer.as_ref().map(|_| ()).map_err(WriteError::code));

@@ -84,6 +84,7 @@ programme! {
         two_windows_apart_are_two_sessions;
     outside:
         health_and_readiness_answer,
+        every_generation_is_observed,
         metrics_count_what_was_done,
         without_the_definitions_it_waits_and_says_so,
         help_explains_every_flag,
@@ -149,6 +150,7 @@ programme! {
         case_67_on_air_an_edit_reaches_only_the_stop_and_one_of_the_start_is_refused,
         case_71_a_stop_is_repeated_without_limit_until_a_state_is_read_that_is_not_billed,
         case_72_a_start_refused_for_capacity_is_repeated_within_its_lead_and_is_not_late,
+        case_72_refused_for_capacity_throughout_it_is_called_at_its_time_too_and_up_to_its_deadline,
         case_76_extended_just_before_its_stop_a_show_stays_on_without_a_gap_and_keeps_its_settings,
         case_84_an_encoder_that_drops_out_ends_and_starts_nothing;
     corners:
@@ -173,6 +175,15 @@ programme! {
     strange:
         an_object_that_cannot_be_fully_read_is_stopped_and_not_started_and_stops_no_other,
         an_account_that_cannot_be_fully_read_stops_what_is_on_also_after_a_restart;
+    cases_objects:
+        case_45_what_breaks_todays_rules_is_switched_off_and_let_go_when_it_is_deleted,
+        case_54_job_and_account_of_a_window_stay_on_air_and_after,
+        case_63_quoted_or_not_a_time_is_the_same_object_with_kubectl_and_with_kustomize,
+        case_63_a_bare_date_and_a_time_without_zone_are_refused_quoted_or_not,
+        a_finished_window_goes_when_its_time_to_live_has_passed_and_its_neighbour_stays;
+    stored:
+        case_66_what_was_stored_under_other_rules_can_be_labelled_updated_and_let_go,
+        what_is_stored_today_is_kept_for_later_versions;
     guide:
         its_story_shifted_by_one_constant,
         its_update_on_air,

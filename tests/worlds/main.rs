@@ -10,6 +10,7 @@
 mod accounts;
 mod clock;
 mod crowd;
+mod expiry;
 mod hours;
 mod single;
 mod store;

@@ -24,6 +24,7 @@ pub(crate) fn window(id: &str) -> Window {
         suspend: false,
         cancel: false,
         deletion_policy: DeletionPolicy::Stop,
+        ttl: None,
         deletion: Deletion::No,
         finalizer: true,
         undecodable: None,

@@ -22,6 +22,7 @@ use crate::conditions::{self, Condition, Health};
 use crate::ids::{AccountName, WindowId};
 use crate::memory::{Memory, Verb};
 use crate::phase::Phase;
+use crate::reason::Reason;
 use crate::record::{Record, TaskState, Trouble};
 use crate::timeline::{Interval, Timeline};
 use crate::timings::Timings;
@@ -112,6 +113,8 @@ pub struct WindowPlan {
     pub conflict: Option<String>,
     /// What to do about the finalizer, once the record is stored.
     pub finalizer: FinalizerWish,
+    /// When the object has outlived its use and is to be deleted. `None`: it stays.
+    pub expires_at: Option<Timestamp>,
     /// Since when its stop is due without having been confirmed.
     pub overdue_since: Option<Timestamp>,
 }
@@ -163,8 +166,11 @@ pub fn plan(entries: &[Entry], memory: &Memory, now: Timestamp, timings: &Timing
     let call = choose_call(&drafts, &facts, standing.timeline.covers(now));
     let look = choose_look(&drafts, &facts, &mut alarm);
     let conflicts = conflicts(&drafts);
-    let windows =
+    let windows: Vec<WindowPlan> =
         drafts.into_iter().zip(conflicts).map(|(draft, conflict)| conclude(draft, conflict, &facts)).collect();
+    for expiry in windows.iter().filter_map(|window| window.expires_at) {
+        alarm.at(expiry);
+    }
     Plan { wants: call.into_iter().chain(look).collect(), windows, next: alarm.next }
 }
 
@@ -297,6 +303,7 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts) -> WindowPlan
         conditions: conditions::of(window, &record, conflict.as_deref()),
         conflict,
         finalizer,
+        expires_at: expiry(window, &record),
         overdue_since: overdue.then_some(stop),
         record,
     }
@@ -310,4 +317,16 @@ fn finalizer(window: &Window, record: &Record) -> FinalizerWish {
         (false, true) if !window.deleting() => FinalizerWish::Add,
         _ => FinalizerWish::Leave,
     }
+}
+
+/// A settled window owes nothing, so that deleting it calls nothing. One that was over before it was there stays: what
+/// put it there (a manifest, a backup) would put it there again, and again.
+fn expiry(window: &Window, record: &Record) -> Option<Timestamp> {
+    let over_when_seen =
+        record.activation.reason == Some(Reason::WindowPast) || window.created >= record.deactivation.call_at;
+    // What cannot be read of the object may be the wish to keep it.
+    if window.deleting() || over_when_seen || window.undecodable.is_some() || !record.settled() {
+        return None;
+    }
+    record.finished_at?.checked_add(window.ttl?).ok()
 }

@@ -22,6 +22,8 @@ pub(in crate::controller) enum WindowWrite {
     Finalizers { name: ObjectName, resource_version: String, finalizers: Vec<String> },
     /// The whole status, the same way.
     Status { name: ObjectName, resource_version: String, status: Box<JobStartStopStatus>, record: Box<Record> },
+    /// The object has outlived its use.
+    Expiry { name: ObjectName, resource_version: String },
 }
 
 /// The next write that an account's object needs.
@@ -35,7 +37,7 @@ pub(in crate::controller) enum AccountWrite {
 
 impl Index {
     /// The next write that the window's object needs, if any. Finalizer first, status second, and a finalizer goes
-    /// only after the status that ends the duty is stored.
+    /// only after the status that ends the duty is stored. An expired window is deleted only as it was planned on.
     pub(in crate::controller) fn write(&self, id: &WindowId, now: Timestamp) -> Option<WindowWrite> {
         let stored = self.windows.get(id)?;
         if stored.write_again_at.is_some_and(|at| now < at) {
@@ -65,7 +67,20 @@ impl Index {
             let fewer = stored.finalizers.iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
             return Some(finalizers(fewer));
         }
-        None
+        let expired = planned.expires_at.is_some_and(|at| at <= now) && stored.deletion == Deletion::No;
+        (expired && stored.expiry.may_try(now)).then(|| WindowWrite::Expiry {
+            name: stored.name.clone(),
+            resource_version: stored.resource_version.clone(),
+        })
+    }
+
+    /// Deleting an expired window failed. Returns how often in a row, and the wait before the next.
+    pub(in crate::controller) fn expiry_failed(
+        &mut self,
+        id: &WindowId,
+        now: Timestamp,
+    ) -> Option<(u32, SignedDuration)> {
+        self.windows.get_mut(id).map(|stored| stored.expiry.failed(id, now))
     }
 
     /// A write failed. Returns how often in a row, and the wait before the next.

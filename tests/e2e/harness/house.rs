@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use kube::Client;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_norway::Value;
 use testbed::{ControlPlane, Kubectl, Operator, Options, Run, Simulator};
 use tokio::sync::OnceCell;
 
@@ -93,6 +94,13 @@ pub(crate) async fn bare_plane() -> ControlPlane {
     blocking(|| ControlPlane::start(&Options::default()).unwrap()).await
 }
 
+/// An admin's client.
+pub(crate) async fn admin(control: &ControlPlane) -> Client {
+    let kubeconfig = Kubeconfig::read_from(control.kubeconfig()).unwrap();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
+}
+
 /// The simulated vendor.
 pub(crate) async fn vendor() -> &'static Simulator {
     static VENDOR: OnceCell<Simulator> = OnceCell::const_new();
@@ -136,6 +144,26 @@ pub(crate) async fn install_definitions(kubectl: &Kubectl) {
     .await;
 }
 
+/// Installs definitions of the same names that let everything through, as another version's might.
+pub(crate) async fn install_definitions_without_rules(kubectl: &Kubectl) {
+    let kubectl = kubectl.clone();
+    blocking(move || {
+        for plural in ["jobstartstops", "liveaccounts"] {
+            let path = repository(&format!("crds/scheduler.bcovlive.io_{plural}.yaml"));
+            let mut definition: Value = serde_norway::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+            let anything = "{type: object, x-kubernetes-preserve-unknown-fields: true}";
+            let status = anything.replace('}', ", default: {observedGeneration: -1}}");
+            let schema = format!("{{type: object, properties: {{spec: {anything}, status: {status}}}}}");
+            let version = &mut definition["spec"]["versions"][0];
+            version["schema"]["openAPIV3Schema"] = serde_norway::from_str(&schema).unwrap();
+            version.as_mapping_mut().unwrap().remove("selectableFields");
+            kubectl.apply(&serde_norway::to_string(&definition).unwrap()).unwrap();
+        }
+        kubectl.ok(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).unwrap();
+    })
+    .await;
+}
+
 /// A path in this repository.
 pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -153,9 +181,7 @@ impl Plane {
             (control, kubeconfig)
         })
         .await;
-        let admin = Kubeconfig::read_from(control.kubeconfig()).unwrap();
-        let config = kube::Config::from_custom_kubeconfig(admin, &KubeConfigOptions::default()).await.unwrap();
-        let client = Client::try_from(config).unwrap();
+        let client = admin(&control).await;
         let recorder = Recorder::start(client.clone()).await;
         Self { control, client, recorder, operator_kubeconfig }
     }

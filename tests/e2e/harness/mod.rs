@@ -14,7 +14,10 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 pub(crate) use channel::{Channel, received};
-pub(crate) use house::{Plane, annex, bare_plane, house, install, install_definitions, install_rights, repository};
+pub(crate) use house::{
+    Plane, admin, annex, bare_plane, house, install, install_definitions, install_definitions_without_rules,
+    install_rights, repository,
+};
 pub(crate) use operator::{Watched, get, killed, restarted};
 pub(crate) use programme::{Scene, play_to_end};
 pub(crate) use recorder::Record;
@@ -28,6 +31,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) fn patience() -> Duration {
     let seconds = std::env::var("E2E_PATIENCE_SECONDS").ok();
     seconds.map_or(PATIENCE, |seconds| Duration::from_secs(seconds.parse().unwrap()))
+}
+
+/// Whether the scenes are played with another program than the operator (`make test-null`). What holds for every status
+/// is not asked of that: each scene would fail for it, also one that shows nothing itself.
+fn stand_in() -> bool {
+    std::env::var_os("TESTBED_OPERATOR").is_some()
 }
 
 /// How late a call may be on a machine that runs everything at once.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{Patch, PatchParams, PostParams, ValidationDirective};
 use kube::core::Request;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,6 +16,8 @@ struct Case {
     object: Value,
     status: Option<Value>,
     patch: Option<Value>,
+    #[serde(default)]
+    strict: bool,
     accepted: bool,
     path: Option<String>,
     message: Option<String>,
@@ -56,26 +58,40 @@ impl Trial {
 
     async fn outcome(&self, case: &Case) -> kube::Result<Value> {
         let body = serde_json::to_vec(&self.object).unwrap();
-        let create = Request::new(&self.collection).create(&PostParams::default(), body).unwrap();
+        let mut create = Request::new(&self.collection).create(&PostParams::default(), body).unwrap();
+        if case.strict {
+            // kube's parameters of a create know no such word.
+            *create.uri_mut() = format!("{}&fieldValidation=Strict", create.uri()).parse().unwrap();
+        }
         let created = self.plane.client.request(create).await;
         let Some(patch) = &case.patch else { return created };
         created.unwrap_or_else(|error| panic!("{}: is not stored: {error}", case.name));
         if let Some(status) = &case.status {
-            let stored = self.patch("status", &json!({ "status": status })).await;
+            let stored = self.patch("status", &json!({ "status": status }), None).await;
             stored.unwrap_or_else(|error| panic!("{}: its status is not stored: {error}", case.name));
         }
-        self.patch("", patch).await
+        self.patch("", patch, validation(case)).await
     }
 
-    async fn patch(&self, subresource: &str, patch: &Value) -> kube::Result<Value> {
+    async fn patch(
+        &self,
+        subresource: &str,
+        patch: &Value,
+        field_validation: Option<ValidationDirective>,
+    ) -> kube::Result<Value> {
         let (name, request) = (self.object["metadata"]["name"].as_str().unwrap(), Request::new(&self.collection));
-        let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
+        let (params, patch) = (PatchParams { field_validation, ..PatchParams::default() }, Patch::Merge(patch));
         let request = match subresource {
             "" => request.patch(name, &params, &patch),
             subresource => request.patch_subresource(subresource, name, &params, &patch),
         };
         self.plane.client.request(request.unwrap()).await
     }
+}
+
+/// As kubectl asks for, unless told not to.
+fn validation(case: &Case) -> Option<ValidationDirective> {
+    case.strict.then_some(ValidationDirective::Strict)
 }
 
 fn judge(case: &Case, outcome: kube::Result<Value>) -> Result<(), String> {
@@ -86,8 +102,11 @@ fn judge(case: &Case, outcome: kube::Result<Value>) -> Result<(), String> {
         },
         (Err(kube::Error::Api(refusal)), false) => {
             let causes = refusal.details.as_ref().map(|details| details.causes.clone()).unwrap_or_default();
-            let (path, message) = (case.path.as_deref().unwrap(), case.message.as_deref().unwrap());
-            let told = causes.iter().any(|cause| cause.field == path && cause.message.contains(message));
+            let message = case.message.as_deref().unwrap();
+            let told = match &case.path {
+                Some(path) => causes.iter().any(|cause| cause.field == *path && cause.message.contains(message)),
+                None => refusal.message.contains(message),
+            };
             if told { Ok(()) } else { Err(format!("refused with {causes:?}")) }
         }
         (Ok(stored), false) => Err(format!("accepted as {stored}")),
@@ -99,7 +118,7 @@ fn judge(case: &Case, outcome: kube::Result<Value>) -> Result<(), String> {
 fn holds(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => {
-            part.iter().all(|(name, part)| whole.get(name).is_some_and(|whole| holds(whole, part)))
+            part.iter().all(|(name, part)| holds(whole.get(name).unwrap_or(&Value::Null), part))
         }
         (whole, part) => whole == part,
     }

@@ -1,37 +1,23 @@
 //! Objects that another version stored, under definitions without rules.
 
 use jiff::Timestamp;
-use serde_json::{Value as Json, json};
-use serde_norway::Value;
+use serde_json::{Value, json};
 
-use crate::harness::{Channel, Plane, Stage, bare_plane, blocking, in_seconds, install_rights, repository, restarted};
+use crate::harness::{
+    Channel, Plane, Stage, bare_plane, blocking, in_seconds, install_definitions_without_rules, install_rights,
+    restarted,
+};
 
 /// A control plane whose definitions let everything through.
-async fn lawless(name: &str) -> Stage {
+pub(super) async fn lawless(name: &str) -> Stage {
     let control = bare_plane().await;
     install_rights(control.kubectl()).await;
-    let control = blocking(move || {
-        for plural in ["jobstartstops", "liveaccounts"] {
-            let path = repository(&format!("crds/scheduler.bcovlive.io_{plural}.yaml"));
-            let mut definition: Value = serde_norway::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-            let anything = "{type: object, x-kubernetes-preserve-unknown-fields: true}";
-            let status = anything.replace('}', ", default: {observedGeneration: -1}}");
-            let schema = format!("{{type: object, properties: {{spec: {anything}, status: {status}}}}}");
-            let version = &mut definition["spec"]["versions"][0];
-            version["schema"]["openAPIV3Schema"] = serde_norway::from_str(&schema).unwrap();
-            version.as_mapping_mut().unwrap().remove("selectableFields");
-            let text = serde_norway::to_string(&definition).unwrap();
-            control.kubectl().run_with_input(["apply", "-f", "-"], &text).unwrap().ok().unwrap();
-        }
-        control.kubectl().ok(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).unwrap();
-        control
-    })
-    .await;
+    install_definitions_without_rules(control.kubectl()).await;
     Stage::unattended_on(Plane::own(control).await, name).await
 }
 
 /// Through kubectl: what watches typed objects cannot see these.
-async fn apply(stage: &Stage, name: &str, channel: &Channel, (start, stop): (Timestamp, Timestamp), more: Json) {
+async fn apply(stage: &Stage, name: &str, channel: &Channel, (start, stop): (Timestamp, Timestamp), more: Value) {
     let mut spec = json!({ "jobID": channel.id, "activation": { "time": start }, "deactivation": { "time": stop } });
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let kind = json!({ "apiVersion": "scheduler.bcovlive.io/v1alpha1", "kind": "JobStartStop" });

@@ -1,6 +1,7 @@
 //! Scenarios, read as specifications: design §4, row by row, against a scripted channel.
 
 mod ends;
+mod expiry;
 mod faults;
 mod keys;
 mod life;
