@@ -84,6 +84,8 @@ impl Account {
         let lost = unreadable.clone().filter(|_| !left_out.iter().all(aside));
         let namespace = name.namespace;
         let spec = object.spec;
+        // What cannot be read may be the wish to keep them.
+        let ttl = spec.defaults.ttl_seconds_after_finished.filter(|_| unreadable.is_none());
         let policy = spec.defaults.deletion_policy.map_or(flag, DeletionPolicy::from);
         Self {
             generation: object.metadata.generation.unwrap_or(0),
@@ -97,7 +99,7 @@ impl Account {
             defaults: Defaults {
                 deletion_policy: policy,
                 activation_lead: SignedDuration::from_secs(i64::from(spec.defaults.activation_lead_seconds)),
-                ttl: spec.defaults.ttl_seconds_after_finished.map(|s| SignedDuration::from_secs(i64::from(s))),
+                ttl: ttl.map(|s| SignedDuration::from_secs(i64::from(s))),
             },
             limits: Limits {
                 simultaneous_activations: spec.limits.simultaneous_activations,

@@ -361,3 +361,21 @@ fn on_air_with_a_state_in_a_word_of_another_version_it_is_stopped_all_the_same()
         });
     }
 }
+
+#[test]
+fn a_time_to_live_of_an_account_that_cannot_be_fully_read_deletes_nothing() {
+    simulate(1, async |world| {
+        begin(world).await;
+        world.window(PLAIN, "stage", (minutes(3), minutes(6)));
+        world.until(minutes(8)).await;
+        edit_account(world, |spec| {
+            spec["defaults"] = json!({ "ttlSecondsAfterFinished": 600, "deletionPolicy": "Pause" });
+        });
+        restart(world).await;
+        world.until(minutes(30)).await;
+        assert_eq!(world.phase(PLAIN), "Finished");
+        edit_account(world, |spec| spec["defaults"] = json!({ "ttlSecondsAfterFinished": 600 }));
+        world.until(minutes(31)).await;
+        assert_eq!(world.read(PLAIN), Value::Null);
+    });
+}
