@@ -177,8 +177,8 @@ pub struct Memory {
     pub(crate) keyless_since: Option<Timestamp>,
     /// How far our clock is ahead of the Live API's, where calls go by that one ([`crate::skew::Skew::acted_on`]).
     pub(crate) clock_ahead: SignedDuration,
-    /// Our clock stepped, and no answer has come since to compare it with.
-    pub(crate) clock_unproven: bool,
+    /// An answer has come since this process began, and since our clock stepped, to compare it with.
+    pub(crate) clock_proven: bool,
     /// Why the account lets the wanted call wait, if it does.
     pub(crate) held_back: Option<Reason>,
 }
@@ -192,7 +192,7 @@ impl Memory {
     /// Our clock stepped. What was remembered moves with it, so that waits go on for what was left of them; but the
     /// last reading is not fresh any more: the machine may have been suspended, and the channel may be anywhere.
     pub fn clock_stepped(&mut self, by: SignedDuration) {
-        self.clock_unproven = true;
+        self.clock_proven = false;
         let moved = |at: &mut Timestamp| *at = at.checked_add(by).unwrap_or(*at);
         if by.is_negative()
             && let Some(seen) = &mut self.seen
@@ -236,7 +236,7 @@ impl Memory {
     /// A look was answered with a reading, of its own or on a page of the job list. An answer that is older than what is known is dropped.
     pub fn look_answered(&mut self, account: &AccountName, seen: Seen) {
         self.looking_since = None;
-        self.clock_unproven = false;
+        self.clock_proven = true;
         self.not_found.clear();
         self.rejections.remove(account);
         self.looks.insert(account.clone(), Look { asked_at: seen.asked_at, at: seen.at, error: None, failures: 0 });
@@ -327,8 +327,7 @@ impl Memory {
     /// Whether a call that was wanted a while ago, and had to wait, may still be made: never an `activate` on a reading
     /// that is no longer fresh, since it would discard a recording.
     pub fn still_fit(&self, verb: Verb, now: Timestamp, timings: &Timings) -> bool {
-        let fresh_off =
-            |seen: &Seen| seen.reading == Reading::Off && now.duration_since(seen.at) <= timings.reading_fresh;
+        let fresh_off = |seen: &Seen| seen.reading == Reading::Off && timings.is_fresh(seen.at, now);
         verb == Verb::Deactivate || self.seen.as_ref().is_some_and(fresh_off)
     }
 

@@ -1,6 +1,6 @@
 //! Every time that is not the user's, in one value.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// The times a plan goes by. [`Timings::default`] are the real ones; end-to-end tests run them scaled down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Timings {
     pub preflight_ahead: SignedDuration,
     /// First wait after a failed check that nothing due depends on; doubles. 5 s.
     pub check_retry_first: SignedDuration,
-    /// The longest such wait. 5 min.
+    /// The longest such wait, before it is spread by a quarter: never less than 5 min. 400 s.
     pub check_retry_most: SignedDuration,
     /// First wait after a refused call or a failed look that a call needs; doubles. 1 s.
     pub retry_first: SignedDuration,
@@ -56,7 +56,7 @@ impl Default for Timings {
             supervise: s(30),
             preflight_ahead: s(15 * 60),
             check_retry_first: s(5),
-            check_retry_most: s(5 * 60),
+            check_retry_most: s(400),
             retry_first: s(1),
             retry_most: s(30),
             rate_recovery: s(60),
@@ -78,6 +78,12 @@ pub struct TimingsError {
 }
 
 impl Timings {
+    /// Whether what was read at `at` is fresh enough to start on. A reading from the future is from before our clock
+    /// was set back, and tells nothing of now.
+    pub fn is_fresh(&self, at: Timestamp, now: Timestamp) -> bool {
+        (SignedDuration::ZERO..=self.reading_fresh).contains(&now.duration_since(at))
+    }
+
     /// The real timings, each divided by `divisor` (at least 1).
     pub fn divided(divisor: u32) -> Self {
         let by = i32::try_from(divisor.max(1)).unwrap_or(i32::MAX);

@@ -158,6 +158,13 @@ impl Queue {
 }
 
 impl Pages {
+    /// Our clock stepped: a list under way was asked for just as long ago as before.
+    pub(super) fn clock_stepped(&mut self, by: SignedDuration) {
+        for at in self.asked_at.iter_mut().chain(&mut self.failed_until) {
+            *at = at.checked_add(by).unwrap_or(*at);
+        }
+    }
+
     pub(super) fn asked(&mut self, now: Timestamp) {
         self.asked_at = Some(now);
     }

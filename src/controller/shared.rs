@@ -182,7 +182,8 @@ impl Shared {
 
     /// An answer of the Live API told its clock.
     pub(super) fn clock_told(&self, endpoint: &Endpoint, asked_at: Timestamp, at: Timestamp, date: Timestamp) {
-        self.index().clock_told(endpoint, asked_at, at, date);
+        let jobs = self.index().clock_told(endpoint, asked_at, at, date);
+        self.jobs.extend(jobs);
     }
 
     /// Something was stored, edited or deleted: decided after what is due.

@@ -200,12 +200,13 @@ async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName
                 shared.accounts.push(name.clone());
             }
         }
-        // The watch brings the newer version.
-        Err(error) if error.is_conflict() => again(shared, name.clone(), GIVE_WAY * 20),
         Err(error) if error.is_gone() => {}
         Err(error) => {
             let failures = shared.index().account_write_failed(name);
-            tracing::warn!(account = %name, %error, failures, "status not written, trying again");
+            // After a conflict the watch brings the newer version; not of an object that cannot be read at all.
+            if !error.is_conflict() {
+                tracing::warn!(account = %name, %error, failures, "status not written, trying again");
+            }
             again(shared, name.clone(), retry_after(failures, &name.name));
         }
     }

@@ -175,3 +175,20 @@ fn the_apiservers_clock_does_not_matter() {
         });
     }
 }
+
+/// A process that begins with a wrong clock has nothing to compare it with but the first answer.
+#[test]
+fn started_with_a_clock_that_is_an_hour_ahead_nothing_is_missed_and_nothing_is_early() {
+    for moment in [minutes(5), START - 1, minutes(30), STOP - 1] {
+        simulate(1, async |world| {
+            begin(world).await;
+            world.until(moment).await;
+            world.kill_operator().await;
+            world.set_operators_clock(HOUR);
+            world.start_operator();
+            world.until(minutes(60)).await;
+            assert_once(world, START, STOP);
+            world.assert_prompt("studio", &[(START, STOP)], 2_500);
+        });
+    }
+}

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Urgency;
+use crate::ids::JobKey;
 use crate::timings::{Timings, backoff};
 
 /// So many requests in a row that found it down.
@@ -16,6 +17,9 @@ pub(super) struct Breaker {
     /// When the next probe may go out.
     probe_at: Option<Timestamp>,
     probing: bool,
+    /// The job that failed last. One job alone that keeps failing is no outage; and it is not the one to probe with
+    /// where another can be.
+    last_failed: Option<JobKey>,
 }
 
 /// What the breaker says to a request.
@@ -53,9 +57,17 @@ impl Breaker {
         self.probing = false;
     }
 
-    pub(super) fn outage(&mut self, probe: bool, now: Timestamp, timings: &Timings) {
+    /// Another job than the one that failed last.
+    pub(super) fn is_other(&self, job: &JobKey) -> bool {
+        self.last_failed.as_ref() != Some(job)
+    }
+
+    /// A request found it down; `about`: for which job, if for one.
+    pub(super) fn outage(&mut self, about: Option<&JobKey>, probe: bool, now: Timestamp, timings: &Timings) {
         let open = self.probe_at.is_some();
-        if open && !probe {
+        let again = about.is_some() && self.last_failed.as_ref() == about;
+        self.last_failed = about.cloned();
+        if (open && !probe) || (!open && again) {
             return;
         }
         self.failures = self.failures.saturating_add(1);
@@ -68,5 +80,6 @@ impl Breaker {
     pub(super) fn close(&mut self) {
         self.failures = 0;
         self.probe_at = None;
+        self.last_failed = None;
     }
 }

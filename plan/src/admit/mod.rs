@@ -213,8 +213,9 @@ impl Load {
         self.under_way
     }
 
-    /// A request that was let go has come to its end. `probe`: it was the one that asked whether an outage is over.
-    pub fn answered(&mut self, heard: Heard, probe: bool, now: Timestamp, timings: &Timings) {
+    /// A request that was let go has come to its end. `about`: the job that it was for, if it was for one. `probe`: it
+    /// was the one that asked whether an outage is over.
+    pub fn answered(&mut self, heard: Heard, about: Option<&JobKey>, probe: bool, now: Timestamp, timings: &Timings) {
         self.under_way = self.under_way.saturating_sub(1);
         if probe {
             self.breaker.probe_over();
@@ -226,7 +227,7 @@ impl Load {
                 self.hold(retry_after, now, timings);
             }
             Heard::Outage { retry_after } => {
-                self.breaker.outage(probe, now, timings);
+                self.breaker.outage(about, probe, now, timings);
                 self.hold(retry_after, now, timings);
             }
             Heard::Nothing => {}
@@ -326,8 +327,14 @@ pub fn admit(requests: &[Request], load: &mut Load, now: Timestamp, timings: &Ti
     let mut sorted: Vec<&Request> = requests.iter().collect();
     sorted.sort();
     let mut admission = Admission::default();
+    let reads = |request: &Request| matches!(request.urgency, Urgency::TurningRead | Urgency::OtherRead);
+    let others = sorted.iter().any(|request| reads(request) && load.breaker.is_other(&request.job));
     for request in sorted {
         match load.passes(request.urgency, now, timings) {
+            // It may be this job alone that fails: another one asks.
+            Ok(true) if others && !load.breaker.is_other(&request.job) => {
+                admission.wait.push((request.clone(), Reason::WaitingForCapacity));
+            }
             Ok(probe) => {
                 load.take(request, probe, now);
                 admission.go.push(request.clone());

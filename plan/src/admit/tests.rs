@@ -21,7 +21,7 @@ fn go(requests: &[Request], load: &mut Load, now: Timestamp) -> Admission {
 
 /// An answer to one of them.
 fn hear(load: &mut Load, heard: Heard, now: i64) {
-    load.answered(heard, false, at(now), &Timings::default());
+    load.answered(heard, None, false, at(now), &Timings::default());
 }
 
 const NONE: Limits = Limits { simultaneous_activations: 0, requests_per_second: 0, concurrent_requests: 0 };
@@ -287,13 +287,13 @@ fn one_read_at_a_time_asks_whether_the_outage_is_over_after_growing_pauses() {
         let later = next.checked_add(SignedDuration::from_secs(5)).unwrap();
         let waits = go(&reads, &mut load, later);
         assert_eq!((waits.go.len(), waits.next), (0, None), "its answer is waited for");
-        load.answered(OUTAGE, true, later, &Timings::default());
+        load.answered(OUTAGE, None, true, later, &Timings::default());
         now = later;
     }
     assert!((750..=1_250).contains(&pauses[0]), "{pauses:?}");
     assert!(pauses.windows(2).take(4).all(|pair| pair[0] < pair[1]), "{pauses:?}");
     assert!(pauses[5..].iter().all(|pause| (22_500..=37_500).contains(pause)), "{pauses:?}");
-    load.answered(Heard::Answer, false, now, &Timings::default());
+    load.answered(Heard::Answer, None, false, now, &Timings::default());
     assert_eq!(go(&reads, &mut load, now).go.len(), 50, "closed at the first good answer");
 }
 
@@ -301,7 +301,7 @@ fn one_read_at_a_time_asks_whether_the_outage_is_over_after_growing_pauses() {
 fn a_probe_that_was_never_sent_leaves_its_place_to_another() {
     let mut load = down(5);
     assert_eq!(go(&one(Urgency::TurningRead), &mut load, at(2_000)).go.len(), 1);
-    load.answered(Heard::Nothing, true, at(2_000), &Timings::default());
+    load.answered(Heard::Nothing, None, true, at(2_000), &Timings::default());
     assert_eq!(go(&one(Urgency::OtherRead), &mut load, at(2_000)).go.len(), 1);
 }
 
@@ -334,7 +334,7 @@ fn whatever_is_answered_everything_goes_out_in_the_end() {
                     4 => Heard::Nothing,
                     _ => Heard::Answer,
                 };
-                load.answered(heard, probe, now, &Timings::default());
+                load.answered(heard, None, probe, now, &Timings::default());
                 if heard == Heard::Answer {
                     waiting.retain(|other| other != request);
                     load.release(&request.job);
@@ -350,4 +350,30 @@ fn whatever_is_answered_everything_goes_out_in_the_end() {
         }
         assert_eq!(load.under_way(), 0);
     }
+}
+
+#[test]
+fn one_job_that_keeps_failing_holds_no_other_up() {
+    let mut load = Load::new(NONE, at(0));
+    let failing = request(Urgency::OtherRead, 0, "a-failing").job;
+    for second in 0..20 {
+        load.answered(OUTAGE, Some(&failing), false, at(second * 1000), &Timings::default());
+    }
+    let reads = [request(Urgency::OtherRead, 0, "a-failing"), request(Urgency::TurningRead, 0, "b-well")];
+    let admission = admit(&reads, &mut load, at(30_000), &Timings::default());
+    assert_eq!((admission.go.len(), admission.probe), (2, None), "no outage");
+}
+
+#[test]
+fn an_outage_is_probed_with_another_job_than_the_one_that_failed_last() {
+    let mut load = Load::new(NONE, at(0));
+    let job = |name: &str| request(Urgency::OtherRead, 0, name).job;
+    for second in 0..6 {
+        let about = if second % 2 == 0 { job("b") } else { job("a") };
+        load.answered(OUTAGE, Some(&about), false, at(second * 1000), &Timings::default());
+    }
+    let reads = ["a", "b", "c"].map(|name| request(Urgency::OtherRead, 0, name));
+    let admission = admit(&reads, &mut load, at(3_600_000), &Timings::default());
+    assert_eq!(jobs(&admission.go), ["b"]);
+    assert_eq!(admission.probe.map(|probe| probe.job), Some(job("b")));
 }

@@ -53,7 +53,9 @@ fn called(draft: &mut Draft, called_at: Timestamp, facts: &Facts, alarm: &mut Al
 
 /// On now, or on at some time since the call: then our call did it, even if somebody has switched it off since.
 fn shows_start(seen: &Seen, called_at: Timestamp, facts: &Facts) -> bool {
-    let on_since_call = seen.on_since.is_some_and(|since| since >= sooner(called_at, HISTORY_SLACK));
+    // The history is by the vendor's clock.
+    let by_ours = |since| later(since, facts.memory.clock_ahead);
+    let on_since_call = seen.on_since.is_some_and(|since| by_ours(since) >= sooner(called_at, HISTORY_SLACK));
     (seen.reading == Reading::On && facts.believes(seen)) || on_since_call
 }
 
@@ -85,8 +87,8 @@ fn not_called(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
         return;
     }
     let (start, stop) = (draft.due(Verb::Activate), draft.due(Verb::Deactivate));
-    if facts.now >= stop && facts.memory.clock_unproven && !draft.first_seen {
-        // Our clock was just set: whether the window is over is for the Live API's clock to confirm.
+    if facts.now >= stop && !draft.first_seen && facts.clock_in_doubt(draft.entry) {
+        // Our clock may be wrong, or was just set: whether the window is over is for the Live API's clock to confirm.
         wait_to_read(draft);
         draft.look(ReadPurpose::ForCall, facts);
     } else if facts.now >= stop {
@@ -181,7 +183,7 @@ fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     }
     let ahead = facts.memory.clock_ahead.max(SignedDuration::ZERO);
     let deadline = draft.entry.window.start_deadline().map(|deadline| later(deadline, ahead));
-    let late = deadline.filter(|deadline| facts.now > *deadline && !facts.memory.clock_unproven);
+    let late = deadline.filter(|deadline| facts.now > *deadline && !facts.clock_in_doubt(draft.entry));
     if let Some(deadline) = deadline {
         alarm.at(later(deadline, SignedDuration::from_millis(1)));
     }

@@ -55,7 +55,15 @@ impl<'a> Facts<'a> {
 
     /// The last reading, if it is fresh enough to start on.
     pub(crate) fn fresh(&self) -> Option<&'a Seen> {
-        self.memory.seen.as_ref().filter(|seen| self.now.duration_since(seen.at) <= self.timings.reading_fresh)
+        self.memory.seen.as_ref().filter(|seen| self.timings.is_fresh(seen.at, self.now))
+    }
+
+    /// Whether our clock may be far off, and an answer that would tell is on its way. Not for ever: where none is to be
+    /// had, our clock is the only one there is.
+    pub(crate) fn clock_in_doubt(&self, entry: &Entry) -> bool {
+        const TRIES: u32 = 3;
+        let failures = self.memory.looks.get(&entry.window.account).map_or(0, |look| look.failures);
+        !self.memory.clock_proven && entry.access.is_none() && failures < TRIES
     }
 
     /// The last reading, if it was asked for after `since`.

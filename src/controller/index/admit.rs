@@ -86,7 +86,7 @@ impl Index {
                 admitted.orders.push(order);
             } else {
                 // Decided anew, and its place in the load is free.
-                self.ended(load, probe, Heard::Nothing, now);
+                self.ended(load, None, probe, Heard::Nothing, now);
                 admitted.changed.insert(request.job.clone());
             }
         }

@@ -19,7 +19,7 @@ impl Index {
         if let Some(queue) = self.queues.get_mut(&origin.load) {
             queue.pages.read(key);
         }
-        self.ended(&origin.load, origin.probe, Heard::Answer, seen.at);
+        self.ended(&origin.load, Some(key), origin.probe, Heard::Answer, seen.at);
         if let Some(job) = self.jobs.get_mut(key) {
             job.memory.look_answered(&origin.account, seen);
         }
@@ -34,7 +34,7 @@ impl Index {
         heard: Heard,
     ) {
         self.contact_failed(origin, &origin.account, at, error.reason);
-        self.ended(&origin.load, origin.probe, heard, at);
+        self.ended(&origin.load, Some(key), origin.probe, heard, at);
         self.note_failed_look(origin, &origin.account, key, (asked_at, at), error);
     }
 
@@ -81,7 +81,7 @@ impl Index {
                 }
             }
         }
-        self.ended(&origin.load, origin.probe, Heard::Answer, at);
+        self.ended(&origin.load, None, origin.probe, Heard::Answer, at);
     }
 
     /// A list brought nothing: the same as a failed look at each job, which are then read one by one: lists alone may
@@ -101,7 +101,7 @@ impl Index {
             self.contact_failed(origin, account, at, error.reason);
             self.note_failed_look(origin, account, key, (asked_at, at), error.clone());
         }
-        self.ended(&origin.load, origin.probe, heard, at);
+        self.ended(&origin.load, None, origin.probe, heard, at);
     }
 
     pub(in crate::controller) fn call_answered(
@@ -117,7 +117,7 @@ impl Index {
             Outcome::Accepted => self.contact(origin, &origin.account, at, true),
             Outcome::Unanswered(_) => {}
         }
-        self.ended(&origin.load, origin.probe, heard, at);
+        self.ended(&origin.load, Some(key), origin.probe, heard, at);
         if let Some(job) = self.jobs.get_mut(key) {
             job.memory.call_answered(at, outcome);
         }

@@ -21,6 +21,9 @@ impl Index {
         for job in self.jobs.values_mut() {
             job.memory.clock_stepped(by);
         }
+        for queue in self.queues.values_mut() {
+            queue.pages.clock_stepped(by);
+        }
         for stored in self.windows.values_mut() {
             stored.write_again_at = None;
         }
@@ -28,27 +31,30 @@ impl Index {
         self.jobs.keys().cloned().collect()
     }
 
-    /// An answer of the Live API told its clock.
+    /// An answer of the Live API told its clock. Returns the jobs whose calls go by another time now.
     pub(in crate::controller) fn clock_told(
         &mut self,
         endpoint: &Endpoint,
         asked_at: Timestamp,
         at: Timestamp,
         date: Timestamp,
-    ) {
+    ) -> BTreeSet<JobKey> {
         let took = at.duration_since(asked_at);
         if took.is_negative() || took > LONGEST_ANSWER {
-            return;
+            return BTreeSet::new();
         }
         let endpoint = endpoint.to_string();
         let skew = self.skews.entry(endpoint.clone()).or_default();
-        let before = skew.told().is_some();
+        let before = *skew;
         skew.answered(asked_at, at, date);
-        if skew.told().is_some() != before {
+        let moved = (skew.acted_on() - before.acted_on()).abs() > SignedDuration::from_secs(1);
+        if skew.told().is_some() != before.told().is_some() {
             let using = |account: &&super::Account| account.endpoint.as_ref().is_ok_and(|e| e.to_string() == endpoint);
             let names = self.accounts.iter().filter(|(_, account)| using(account)).map(|(name, _)| name.clone());
             self.stale_accounts.extend(names.collect::<Vec<_>>());
         }
+        // Every deadline of the endpoint moves with it.
+        if moved { self.jobs.keys().filter(|key| key.endpoint == endpoint).cloned().collect() } else { BTreeSet::new() }
     }
 
     /// What is known of the clock at an endpoint.

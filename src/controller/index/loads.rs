@@ -1,8 +1,8 @@
 //! Which account's calls are part of which load.
 
 use jiff::Timestamp;
-use plan::AccountName;
 use plan::admit::Heard;
+use plan::{AccountName, JobKey};
 
 use crate::controller::accounts::Account;
 use crate::controller::load::{LoadKey, Queue};
@@ -33,9 +33,9 @@ impl Index {
     }
 
     /// A request came to its end: its load has room again.
-    pub(super) fn ended(&mut self, load: &LoadKey, probe: bool, heard: Heard, now: Timestamp) {
+    pub(super) fn ended(&mut self, load: &LoadKey, about: Option<&JobKey>, probe: bool, heard: Heard, now: Timestamp) {
         if let Some(queue) = self.queues.get_mut(load) {
-            queue.load.answered(heard, probe, now, &self.timings);
+            queue.load.answered(heard, about, probe, now, &self.timings);
         }
         self.forget_load(load);
     }
