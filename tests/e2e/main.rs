@@ -171,7 +171,6 @@ programme! {
         an_object_that_cannot_be_fully_read_is_stopped_and_not_started_and_stops_no_other;
     cases_objects:
         case_45_what_breaks_todays_rules_is_switched_off_and_let_go_when_it_is_deleted,
-        case_54_job_and_account_of_a_window_stay_on_air_and_after,
         case_63_quoted_or_not_a_time_is_the_same_object_with_kubectl_and_with_kustomize,
         case_63_a_bare_date_and_a_time_without_zone_are_refused_quoted_or_not,
         a_finished_window_goes_when_its_time_to_live_has_passed_and_its_neighbour_stays;

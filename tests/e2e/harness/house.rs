@@ -94,13 +94,6 @@ pub(crate) async fn bare_plane() -> ControlPlane {
     blocking(|| ControlPlane::start(&Options::default()).unwrap()).await
 }
 
-/// An admin's client.
-pub(crate) async fn admin(control: &ControlPlane) -> Client {
-    let kubeconfig = Kubeconfig::read_from(control.kubeconfig()).unwrap();
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    Client::try_from(config).unwrap()
-}
-
 /// The simulated vendor.
 pub(crate) async fn vendor() -> &'static Simulator {
     static VENDOR: OnceCell<Simulator> = OnceCell::const_new();
@@ -181,7 +174,9 @@ impl Plane {
             (control, kubeconfig)
         })
         .await;
-        let client = admin(&control).await;
+        let admin = Kubeconfig::read_from(control.kubeconfig()).unwrap();
+        let config = kube::Config::from_custom_kubeconfig(admin, &KubeConfigOptions::default()).await.unwrap();
+        let client = Client::try_from(config).unwrap();
         let recorder = Recorder::start(client.clone()).await;
         Self { control, client, recorder, operator_kubeconfig }
     }

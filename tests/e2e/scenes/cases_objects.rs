@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{Stage, blocking, eventually, in_seconds, install_definitions, on_air, plus, ready};
 
 use super::stored::rules_hold;
-use super::strange::lawless;
+use super::strange::{lawless, shows};
 
 /// No rule of today, no clock and no missing account keeps an object that is being deleted.
 pub(crate) async fn case_45_what_breaks_todays_rules_is_switched_off_and_let_go_when_it_is_deleted() {
@@ -41,30 +41,6 @@ pub(crate) async fn case_45_what_breaks_todays_rules_is_switched_off_and_let_go_
     cinema.was_left_alone().await;
 }
 
-pub(crate) async fn case_54_job_and_account_of_a_window_stay_on_air_and_after() {
-    let stage = Stage::open("case-54").await;
-    let (news, gala) = (stage.channel("news").await, stage.channel("gala").await);
-    let (start, stop) = (in_seconds(1), in_seconds(5));
-    let window = stage.window("news", &news).between(start, stop).create().await;
-    let (job, account) = (json!({ "jobID": gala.id }), json!({ "accountRef": { "name": "other" } }));
-    let refused = async || {
-        let job = window.try_edit(job.clone()).await.unwrap_err().to_string();
-        assert!(job.contains("spec.jobID") && job.contains("create another JobStartStop for another job"), "{job}");
-        let account = window.try_edit(account.clone()).await.unwrap_err().to_string();
-        assert!(account.contains("spec.accountRef.name") && account.contains("another LiveAccount"), "{account}");
-    };
-    refused().await;
-    window.until("it is on air", on_air("True", "OnAir")).await;
-    refused().await;
-    let manifest = manifest("news", &gala.id, &start.to_string(), &stop.to_string());
-    let applied = stage.plane().apply(&stage.namespace, manifest).await.unwrap_err().to_string();
-    assert!(applied.contains("spec.jobID"), "{applied}");
-    window.reaches("Finished").await;
-    refused().await;
-    news.was_called(1, 1).await;
-    gala.was_left_alone().await;
-}
-
 fn manifest(name: &str, job: &str, start: &str, stop: &str) -> String {
     format!(
         "apiVersion: scheduler.bcovlive.io/v1alpha1\nkind: JobStartStop\nmetadata:\n  name: {name}\nspec:\n  \
@@ -78,11 +54,12 @@ pub(crate) async fn case_63_quoted_or_not_a_time_is_the_same_object_with_kubectl
         ("quoted", r#""2026-12-02T14:00:00+01:00""#, r#""2026-12-02T15:00:00Z""#),
         ("single", "'2026-12-02T14:00:00+01:00'", "'2026-12-02T15:00:00Z'"),
     ];
-    let stage = Stage::bare("case-63").await;
+    let stage = Stage::open("case-63").await;
+    let channel = stage.channel("news").await;
     let folder = tempfile::tempdir().unwrap();
     let mut resources = Vec::new();
     for (name, start, stop) in SPELLINGS {
-        let manifest = manifest(name, "a", start, stop);
+        let manifest = manifest(name, &channel.id, start, stop);
         std::fs::write(folder.path().join(format!("{name}.yaml")), &manifest).unwrap();
         resources.push(format!("{name}.yaml"));
         stage.plane().apply(&stage.namespace, manifest).await.unwrap();
@@ -107,13 +84,19 @@ pub(crate) async fn case_63_quoted_or_not_a_time_is_the_same_object_with_kubectl
         assert_eq!(json!([spec["activation"], spec["deactivation"]]), times);
         assert_eq!(spec, &specs[0]);
     }
+    for name in resources.iter().map(|resource| resource.trim_end_matches(".yaml")) {
+        for name in [name.to_owned(), format!("kustomized-{name}")] {
+            shows(&stage, &name, ".status.activation.timeUTC", "1796216400").await;
+            shows(&stage, &name, ".status.deactivation.timeUTC", "1796223600").await;
+        }
+    }
 }
 
 /// Kustomize itself makes midnight UTC of an unquoted date, which nobody can refuse any more: README says to quote.
 pub(crate) async fn case_63_a_bare_date_and_a_time_without_zone_are_refused_quoted_or_not() {
     const NO_TIME: &str = "must be a date and a time to the second with an offset from UTC";
     const NO_OFFSET: &str = "has no offset from UTC";
-    let stage = Stage::bare("case-63-refused").await;
+    let stage = Stage::open("case-63-refused").await;
     let folder = tempfile::tempdir().unwrap();
     for (time, sentence, as_it_is_through_kustomize) in [
         ("2026-12-02", NO_TIME, false),
@@ -138,6 +121,9 @@ pub(crate) async fn case_63_a_bare_date_and_a_time_without_zone_are_refused_quot
         }
     }
     assert!(specs(&stage).await.is_empty());
+    let right = manifest("right", "a", "2026-12-02T14:00:00+01:00", "2026-12-02T15:00:00Z");
+    stage.plane().apply(&stage.namespace, right).await.unwrap();
+    shows(&stage, "right", ".status.activation.time", "2026-12-02T13:00:00Z").await;
 }
 
 /// `kubectl apply -k`, which is what Flux does, too.

@@ -8,10 +8,9 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::harness::{
-    Stage, admin, bare_plane, eventually, in_seconds, install_definitions, install_definitions_without_rules, on_air,
-    phase, ready, repository,
-};
+use crate::harness::{Stage, eventually, in_seconds, install_definitions, on_air, phase, ready, repository};
+
+use super::strange::lawless;
 
 const NAMESPACE: &str = "default";
 
@@ -141,14 +140,18 @@ async fn go_on_with(client: &Client, name: &str, kind: &str) -> kube::Result<()>
 }
 
 pub(crate) async fn case_66_what_was_stored_under_other_rules_can_be_labelled_updated_and_let_go() {
-    let control = bare_plane().await;
-    install_definitions_without_rules(control.kubectl()).await;
-    let client = admin(&control).await;
+    let stage = lawless("case-66").await;
+    stage.edit_account(json!({ "apiKeySecretRef": { "name": "bcov-live", "key": "apiKey" } })).await;
+    let client = stage.plane().client.clone();
+    let news = stage.channel("news").await;
+    let wrong_today = json!({ "description": "long ".repeat(200), "startingDeadlineSeconds": 5 });
+    let (start, stop) = (in_seconds(-60), in_seconds(20));
+    let on_air = stage.window("news", &news).between(start, stop).with(wrong_today).create().await;
     let objects: Vec<(String, Value)> = wrong().into_iter().chain(kept()).collect();
     for (name, object) in &objects {
         store(&client, name, object).await;
     }
-    install_definitions(control.kubectl()).await;
+    install_definitions(stage.plane().control().kubectl()).await;
     rules_hold(&client).await;
     let mut stuck = Vec::new();
     for (name, object) in &objects {
@@ -157,7 +160,12 @@ pub(crate) async fn case_66_what_was_stored_under_other_rules_can_be_labelled_up
         }
     }
     assert!(stuck.is_empty(), "{} of {} objects:\n{}", stuck.len(), objects.len(), stuck.join("\n"));
-    crate::harness::blocking(move || drop(control)).await;
+
+    // And what the operator itself writes is admitted, from its finalizer to its last status.
+    on_air.edit(json!({ "startingDeadlineSeconds": null })).await;
+    let _operator = stage.start_operator().await;
+    on_air.reaches("Finished").await;
+    news.was_called(1, 1).await;
 }
 
 /// Plays a window into each phase. `KEEP_STORED=1` keeps them, as they are stored then, under tests/fixtures/stored for

@@ -28,7 +28,7 @@ async fn apply(stage: &Stage, name: &str, channel: &Channel, (start, stop): (Tim
         .await;
 }
 
-async fn shows(stage: &Stage, name: &str, path: &str, wanted: &str) {
+pub(super) async fn shows(stage: &Stage, name: &str, path: &str, wanted: &str) {
     let (namespace, object) = (format!("--namespace={}", stage.namespace), format!("jobstartstop/{name}"));
     let condition = format!("--for=jsonpath={{{path}}}={wanted}");
     stage.plane().kubectl(["wait", &namespace, &object, &condition, "--timeout=30s"]).await;
