@@ -145,8 +145,8 @@ pub(crate) async fn case_66_what_was_stored_under_other_rules_can_be_labelled_up
     let client = stage.plane().client.clone();
     let news = stage.channel("news").await;
     let wrong_today = json!({ "description": "long ".repeat(200), "startingDeadlineSeconds": 5 });
-    let (start, stop) = (in_seconds(-60), in_seconds(20));
-    let on_air = stage.window("news", &news).between(start, stop).with(wrong_today).create().await;
+    let (start, stop) = (in_seconds(-60), in_seconds(3600));
+    let window = stage.window("news", &news).between(start, stop).with(wrong_today).create().await;
     let objects: Vec<(String, Value)> = wrong().into_iter().chain(kept()).collect();
     for (name, object) in &objects {
         store(&client, name, object).await;
@@ -162,9 +162,11 @@ pub(crate) async fn case_66_what_was_stored_under_other_rules_can_be_labelled_up
     assert!(stuck.is_empty(), "{} of {} objects:\n{}", stuck.len(), objects.len(), stuck.join("\n"));
 
     // And what the operator itself writes is admitted, from its finalizer to its last status.
-    on_air.edit(json!({ "startingDeadlineSeconds": null })).await;
+    window.edit(json!({ "startingDeadlineSeconds": null })).await;
     let _operator = stage.start_operator().await;
-    on_air.reaches("Finished").await;
+    window.until("it is on air", on_air("True", "OnAir")).await;
+    window.edit(json!({ "deactivation": { "time": in_seconds(0) } })).await;
+    window.reaches("Finished").await;
     news.was_called(1, 1).await;
 }
 
