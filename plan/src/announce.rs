@@ -63,6 +63,10 @@ pub fn changes(
             note: format!("Overlaps with {with} on the same job."),
         });
     }
+    if after.too_many_starts && !old.is_some_and(|record| record.too_many_starts) {
+        let note = Reason::TooManyStarts.meaning().to_owned();
+        all.push(Announcement { warning: true, reason: Reason::TooManyStarts, action: "Check", note });
+    }
     all
 }
 

@@ -204,6 +204,13 @@ pub fn of(window: &Window, record: &Record, conflict: Option<&str>) -> Vec<Condi
             reason: Reason::WaitingForCapacity,
             message: Reason::WaitingForCapacity.meaning().into(),
         });
+    } else if record.too_many_starts {
+        all.push(Condition {
+            kind: "CapacityShort",
+            status: Status::True,
+            reason: Reason::TooManyStarts,
+            message: Reason::TooManyStarts.meaning().into(),
+        });
     }
     all
 }

@@ -3,7 +3,8 @@
 //! - [`reading`]: what reading a job tells, the one place where the vendor's state words are interpreted.
 //! - [`timeline`]: all windows of one job, merged.
 //! - [`plan()`]: what one job needs now, what its windows' records say, and when to look again.
-//! - [`admit()`]: across the jobs of one account, which of the wanted calls go out now.
+//! - [`admit()`]: across the jobs of one load (an endpoint and a key), which of the wanted calls go out now;
+//!   [`capacity`]: which starts will have to wait.
 //! - [`phase`], [`conditions`], [`announce`]: how a record is shown.
 //!
 //! Everything that decides takes the time as an argument. The same input gives the same output, also a second time:
@@ -11,6 +12,7 @@
 
 pub mod admit;
 pub mod announce;
+pub mod capacity;
 pub mod conditions;
 pub mod ids;
 pub mod memory;

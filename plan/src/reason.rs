@@ -60,6 +60,9 @@ reasons! {
     AlreadyOnAir,
     /// The start waits until an account's simultaneous activations, or its request rate, leave room.
     WaitingForCapacity,
+    /// More starts are due within a minute of each other than the account allows at once: this one will have to wait
+    /// for a slot.
+    TooManyStarts,
     /// The start waits until a stop of the same channel is through.
     WaitingForStop,
     /// The start waits for a reading of the job.

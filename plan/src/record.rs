@@ -143,6 +143,8 @@ pub struct Record {
     /// Why the channel is off inside the window although nobody called a stop: `StoppedExternally` or
     /// `AutoDeactivated`. Shown, and not fought.
     pub drift: Option<Reason>,
+    /// More starts are due about its own than its account allows at once. Told from a while before the start.
+    pub too_many_starts: bool,
     /// When both tasks were settled.
     pub finished_at: Option<Timestamp>,
 }
@@ -157,6 +159,7 @@ impl Record {
             on_air: OnAir::False,
             trouble: None,
             drift: None,
+            too_many_starts: false,
             finished_at: None,
         }
     }

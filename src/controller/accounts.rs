@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use plan::admit::Limits;
 use plan::conditions::{Condition, Health, Status};
+use plan::skew::Skew;
 use plan::{DeletionPolicy, ObjectName, Reason, Trouble};
 
 use crate::api::{self, LiveAccount, LiveAccountStatus};
@@ -176,9 +177,10 @@ impl Account {
     }
 
     /// The status it should bear now.
-    pub(super) fn render(&self, windows: api::WindowCounts, now: Timestamp) -> LiveAccountStatus {
+    pub(super) fn render(&self, windows: api::WindowCounts, skew: Skew, now: Timestamp) -> LiveAccountStatus {
         let mut conditions = self.health().conditions();
         conditions.push(self.key_condition());
+        conditions.extend(skew_condition(skew));
         LiveAccountStatus {
             observed_generation: Some(self.generation),
             endpoint: self.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -214,6 +216,14 @@ impl Account {
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }
+}
+
+/// Our clock against the Live API's, where they certainly differ.
+fn skew_condition(skew: Skew) -> Option<Condition> {
+    let off = skew.told()?;
+    let (seconds, how) = (off.abs().as_secs(), if off.is_positive() { "ahead of" } else { "behind" });
+    let message = format!("This machine's clock is at least {seconds} s {how} the Live API's.");
+    Some(Condition { kind: "ClockSkew", status: Status::True, reason: Reason::ClockSkew, message })
 }
 
 fn endpoint(named: Option<&str>, allowed: &[Endpoint]) -> Result<Endpoint, Trouble> {

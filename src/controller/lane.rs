@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::timetable::Steps;
+
 use super::index::Order;
 use super::live_calls::carry_out;
 use super::load::LoadKey;
@@ -23,7 +25,12 @@ const LAST_ANSWERS: Duration = Duration::from_secs(10);
 pub(super) async fn run(shared: Arc<Shared>, mut orders: mpsc::UnboundedReceiver<Order>, stop: CancellationToken) {
     let mut under_way = JoinSet::new();
     let mut loads = BTreeSet::new();
+    let mut steps = Steps::from_now(shared.clock.as_ref());
     loop {
+        // The sleep is half a second at most: so long after a step what it made due is decided.
+        if let Some(step) = steps.since_last(shared.clock.as_ref()) {
+            shared.clock_stepped(step);
+        }
         while let Ok(order) = orders.try_recv() {
             under_way.spawn(carry_out(Arc::clone(&shared), order));
         }

@@ -32,6 +32,7 @@ async fn look(shared: &Shared, order: &Order, key: &JobKey, id: &JobId, for_call
     shared.metrics.live_request("read", answer.as_ref().err(), at.duration_since(asked_at));
     match answer {
         Ok(answer) => {
+            told(shared, order, asked_at, at, answer.date);
             let seen = seen(answer.value, asked_at, at);
             tracing::debug!(job = %key, reading = %seen.reading, "job read");
             shared.index().look_answered(&order.origin, key, seen);
@@ -52,6 +53,7 @@ async fn list(shared: &Shared, order: &Order, jobs: &BTreeMap<JobKey, AccountNam
     shared.metrics.live_request("list", answer.as_ref().err(), at.duration_since(asked_at));
     match answer {
         Ok(answer) => {
+            told(shared, order, asked_at, at, answer.date);
             let endpoint = order.client.endpoint().to_string();
             let key = |job: &Job| JobKey { endpoint: endpoint.clone(), job: job.id.clone() };
             let readings: BTreeMap<JobKey, Seen> =
@@ -76,6 +78,9 @@ async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &Job
     };
     let at = shared.clock.now();
     shared.metrics.live_request(verb.as_str(), answer.as_ref().err(), at.duration_since(order.sent_at));
+    if let Ok(answer) = &answer {
+        told(shared, order, order.sent_at, at, answer.date);
+    }
     let (outcome, heard) =
         answer.map_or_else(|error| (outcome(&error), heard(&error)), |_| (Outcome::Accepted, Heard::Answer));
     match &outcome {
@@ -89,6 +94,13 @@ async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &Job
     shared.answered([key.clone()], &order.origin.load);
 }
 
+/// Takes in the server's clock, where the answer told it.
+fn told(shared: &Shared, order: &Order, asked_at: Timestamp, at: Timestamp, date: Option<Timestamp>) {
+    if let Some(date) = date {
+        shared.clock_told(order.client.endpoint(), asked_at, at, date);
+    }
+}
+
 /// What a job's answer tells.
 fn seen(job: Job, asked_at: Timestamp, at: Timestamp) -> Seen {
     Seen {
@@ -98,7 +110,8 @@ fn seen(job: Job, asked_at: Timestamp, at: Timestamp) -> Seen {
         state: job.state,
         sep_state: job.sep_state,
         is_static: job.is_static,
-        asked_at,
+        // Our clock may have been set back while the answer was under way.
+        asked_at: asked_at.min(at),
         at,
     }
 }
@@ -251,6 +264,21 @@ mod tests {
         let mut short = job(&[(off, 140), (waiting, 80)]);
         short.event_length = Some(60);
         assert!(vendors_timer_ran_out(&short), "a short event ends the wait");
+    }
+
+    #[test]
+    fn what_an_error_tells_of_the_api_as_a_whole() {
+        let wait = std::time::Duration::from_secs(7);
+        let retry_after = Some(SignedDuration::from_secs(7));
+        let limited = LiveError::RateLimited { retry_after: Some(wait), message: "slow down".into() };
+        assert_eq!(heard(&limited), Heard::TooMany { retry_after });
+        let failed = LiveError::ServerError { status: 503, message: "down".into(), retry_after: Some(wait) };
+        assert_eq!(heard(&failed), Heard::Outage { retry_after });
+        let silent = LiveError::TimedOut { after: wait };
+        assert_eq!(heard(&silent), Heard::Outage { retry_after: None });
+        // A 500 in the API's own words is an answer.
+        let unknown = LiveError::JobNotFound { status: 500, message: "DB getItem, no results found".into() };
+        assert_eq!(heard(&unknown), Heard::Answer);
     }
 
     #[test]

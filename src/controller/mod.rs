@@ -209,5 +209,6 @@ impl Gauges {
             (planned.phase, trouble, planned.overdue_since.map(|since| now.duration_since(since)))
         });
         self.0.metrics.windows(shown);
+        self.0.metrics.clock_offset(index.clock_offset());
     }
 }

@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plan::{AccountName, JobKey, ObjectName, WindowId};
 use tokio::sync::{Notify, mpsc};
 
+use crate::live::Endpoint;
 use crate::observe::{Metrics, Readiness};
 use crate::timetable::{Clock, Timetable};
 
@@ -111,6 +112,7 @@ impl Shared {
             drop(index);
             loads.extend(decided.loads);
             self.windows.extend(decided.writes);
+            self.jobs.extend(decided.touched);
             self.accounts.extend(decided.counted);
             self.unclear.extend(decided.unclear);
             for reason in decided.failed_starts {
@@ -162,6 +164,22 @@ impl Shared {
         drop(index);
         self.accounts.extend(stale);
         self.doubted.extend(doubted);
+    }
+
+    /// The wall clock stepped: everything is decided anew.
+    pub(super) fn clock_stepped(&self, by: SignedDuration) {
+        tracing::warn!(seconds = by.as_secs_f64(), "the clock stepped, or the machine was suspended");
+        self.metrics.clock_stepped(by);
+        let jobs = self.index().clock_stepped(by);
+        let loads = self.decide(jobs.iter().cloned());
+        self.admit(loads, true);
+        // What is still wanted of them has waited behind the calls.
+        self.changed(jobs);
+    }
+
+    /// An answer of the Live API told its clock.
+    pub(super) fn clock_told(&self, endpoint: &Endpoint, asked_at: Timestamp, at: Timestamp, date: Timestamp) {
+        self.index().clock_told(endpoint, asked_at, at, date);
     }
 
     /// Something was stored, edited or deleted: decided after what is due.

@@ -34,6 +34,8 @@ pub(super) fn stored_record(status: &JobStartStopStatus) -> Option<Record> {
         }),
         trouble,
         drift: shown(status, "Drifted").and_then(|drifted| Reason::parse(&drifted.reason)),
+        too_many_starts: shown(status, "CapacityShort")
+            .is_some_and(|short| short.reason == Reason::TooManyStarts.as_str()),
         finished_at: read_status(&status.finished_at),
     })
 }

@@ -166,8 +166,12 @@ pub(super) async fn accounts(shared: Arc<Shared>, client: Client) {
     loop {
         let name = shared.accounts.next().await;
         let now = shared.clock.now();
-        let wait =
-            written.get(&name).map(|at| ACCOUNT_PAUSE - now.duration_since(*at)).filter(SignedDuration::is_positive);
+        let wait = written
+            .get(&name)
+            .map(|at| ACCOUNT_PAUSE - now.duration_since(*at))
+            .filter(SignedDuration::is_positive)
+            // A clock that was set back must not hold a write up until it is where it was.
+            .map(|wait| wait.min(ACCOUNT_PAUSE));
         if let Some(Ok(wait)) = wait.map(Duration::try_from) {
             again(&shared, name, wait);
             continue;

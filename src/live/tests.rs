@@ -75,6 +75,32 @@ async fn a_read_on_the_wire() {
     assert!(read.contains(&format!("x-api-key: {KEY}\r\n")), "{read}");
 }
 
+/// `behaviours.md`, case 29: what repeating cannot heal is sent once, and told in the vendor's words.
+#[tokio::test]
+async fn case_29_400_401_403_404_409_and_422_are_not_retried_and_keep_the_vendors_message() {
+    for status in [400, 401, 403, 404, 409, 422] {
+        let said = format!("the vendor's words for {status}");
+        let body = serde_json::json!({ "message": said }).to_string();
+        let server = Server::start(move || Reply::Write(answer(status, "", &body))).await;
+        let client = http_client(&server.endpoint);
+        let errors = [
+            client.read(&id()).await.unwrap_err(),
+            client.activate(&id()).await.unwrap_err(),
+            client.deactivate(&id()).await.unwrap_err(),
+            client.list(&ListQuery::default()).await.unwrap_err(),
+        ];
+        assert_eq!(server.requests().len(), errors.len(), "{status}: one request each");
+        for error in errors {
+            assert!(error.to_string().contains(&said), "{status}: {error}");
+            assert!(error.retry_after().is_none());
+        }
+    }
+    // Such a server would answer the second try.
+    let server = Server::start(|| Reply::Write(good())).await;
+    http_client(&server.endpoint).activate(&id()).await.unwrap();
+    assert_eq!(server.requests().len(), 1);
+}
+
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_the_key_stays() {
     let target = Server::start(|| Reply::Write(good())).await;

@@ -59,6 +59,11 @@ struct Why {
     reason: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Step {
+    direction: &'static str,
+}
+
 /// Everything that is measured.
 #[derive(Debug)]
 pub struct Metrics {
@@ -74,6 +79,8 @@ pub struct Metrics {
     watch_failures: Family<Watch, Counter>,
     undecodable: Counter,
     stops_given_up: Counter,
+    clock_steps: Family<Step, Counter>,
+    clock_offset: Gauge<f64, AtomicU64>,
     events_dropped: Counter,
 }
 
@@ -99,6 +106,8 @@ impl Metrics {
             watch_failures: Family::default(),
             undecodable: Counter::default(),
             stops_given_up: Counter::default(),
+            clock_steps: Family::default(),
+            clock_offset: Gauge::default(),
             events_dropped: Counter::default(),
         };
         metrics.register();
@@ -158,6 +167,17 @@ impl Metrics {
             "stops_given_up",
             "Stops of deleted windows that were given up because no API key could be had",
             self.stops_given_up.clone(),
+        );
+        self.registry.register(
+            "clock_steps",
+            "Steps of the wall clock by more than a second; a suspended machine counts as forward",
+            self.clock_steps.clone(),
+        );
+        self.registry.register_with_unit(
+            "clock_offset",
+            "How far this machine's clock is certainly ahead of the Live API's; negative: behind",
+            Unit::Seconds,
+            self.clock_offset.clone(),
         );
         self.registry.register("events_dropped", "Events that were not sent", self.events_dropped.clone());
     }
@@ -233,6 +253,17 @@ impl Metrics {
     /// The stop of a deleted window was given up: no key could be had.
     pub fn stop_given_up(&self) {
         self.stops_given_up.inc();
+    }
+
+    /// The wall clock stepped.
+    pub fn clock_stepped(&self, by: SignedDuration) {
+        let direction = if by.is_negative() { "back" } else { "forward" };
+        self.clock_steps.get_or_create(&Step { direction }).inc();
+    }
+
+    /// How far our clock is certainly ahead of the Live API's.
+    pub fn clock_offset(&self, ahead: SignedDuration) {
+        self.clock_offset.set(ahead.as_secs_f64());
     }
 
     /// An event was not sent.

@@ -1,6 +1,8 @@
 //! The one clock. Passed in, never read in passing, so that a simulation can move it.
 
 use std::fmt::Debug;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -8,6 +10,9 @@ use jiff::Timestamp;
 pub trait Clock: Debug + Send + Sync {
     /// The wall clock, to the microsecond.
     fn now(&self) -> Timestamp;
+
+    /// A clock that nobody sets, from an origin of its own. It need not count the time a machine is suspended.
+    fn monotonic(&self) -> Duration;
 }
 
 /// The machine's wall clock.
@@ -19,5 +24,10 @@ impl Clock for WallClock {
         let now = Timestamp::now();
         // Cut, never rounded up: a time is not to be told before it is there.
         Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+    }
+
+    fn monotonic(&self) -> Duration {
+        static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        ORIGIN.elapsed()
     }
 }

@@ -5,6 +5,7 @@
 //! of the table, at most half a second, and compares with the wall clock again.
 
 mod clock;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -15,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 pub use clock::{Clock, WallClock};
+pub use steps::Steps;
 
 /// The longest sleep: how late a step of the wall clock may be noticed.
 const LONGEST_SLEEP: SignedDuration = SignedDuration::from_millis(500);
@@ -141,6 +143,10 @@ mod tests {
     impl Clock for SetClock {
         fn now(&self) -> Timestamp {
             at(i64::try_from(self.zero.elapsed().as_millis()).unwrap() + self.shift.load(Ordering::SeqCst))
+        }
+
+        fn monotonic(&self) -> Duration {
+            Duration::ZERO
         }
     }
 

@@ -59,5 +59,7 @@ fn every_test_of_a_case_is_named_on_the_page_and_every_one_named_exists() {
         .collect();
     assert!(rows.len() > 80, "{} cases", rows.len());
     assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "in order, each once");
-    assert_eq!(named, existing);
+    let missing: Vec<_> = existing.difference(&named).collect();
+    let gone: Vec<_> = named.difference(&existing).collect();
+    assert!(missing.is_empty() && gone.is_empty(), "not on the page: {missing:#?}\nnot in the tree: {gone:#?}");
 }

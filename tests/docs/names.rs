@@ -91,6 +91,7 @@ fn every_metric_is_explained_and_exists() {
     metrics.lateness(Verb::Activate, SignedDuration::ZERO, 1);
     metrics.live_request("read", None, SignedDuration::ZERO);
     metrics.windows(std::iter::once((Phase::Pending, Some(Reason::KeyRefused), None)));
+    metrics.clock_stepped(SignedDuration::ZERO);
     metrics.start_failed(Reason::StartMissed);
     metrics.apiserver_write("status", Ok(()));
     metrics.watch_failed("secrets");

@@ -61,7 +61,8 @@ programme! {
         case_69_a_job_that_is_not_static_is_told_before_and_never_called,
         an_unknown_job_is_told_before_and_heals_when_it_is_there,
         an_unknown_job_fails_at_its_start,
-        an_old_window_that_left_its_channel_on_says_so;
+        an_old_window_that_left_its_channel_on_says_so,
+        case_29_a_start_refused_for_good_is_called_once_and_stalled_with_the_vendors_message;
     overlaps:
         overlapping_windows_are_one_session,
         overlapping_windows_of_two_namespaces_are_one_session,
@@ -133,7 +134,9 @@ programme! {
         an_account_that_comes_too_late_leaves_a_miss,
         an_endpoint_that_is_not_allowed_gets_no_key,
         an_entry_that_the_secret_lacks_is_named,
-        a_key_removed_on_air_still_makes_the_stop;
+        a_key_removed_on_air_still_makes_the_stop,
+        case_34_a_rotated_key_is_used_by_the_next_call_without_a_restart,
+        case_34_a_stop_refused_for_its_old_key_is_made_as_soon_as_the_secret_has_another;
     cases_life:
         case_4_resumed_inside_its_window_it_starts_late_as_the_deadline_allows_and_never_after_its_end,
         case_5_past_its_deadline_a_start_is_missed_once_told_once_and_counted_once,

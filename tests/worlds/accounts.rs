@@ -42,7 +42,7 @@ fn asks_to_wait(seconds: u32) -> Effect {
 #[test]
 fn a_thousand_stops_due_at_one_instant_under_a_tight_rate_are_all_made_and_confirmed() {
     simulate(1, async |world| {
-        let (rate, stop) = (5, minutes(20));
+        let (rate, stop) = (5, minutes(4));
         let limits = json!({"requestsPerSecond": rate, "simultaneousActivations": 0});
         world.settle_with("tv", "tv", &limits);
         let jobs = names(1_000);
@@ -191,6 +191,49 @@ fn two_live_accounts_with_one_key_share_the_strictest_limits() {
         for job in &jobs {
             world.assert_blocks(job, &[(start, stop)]);
         }
+        world.assert_sound();
+    });
+}
+
+#[test]
+fn starts_beyond_the_slots_are_told_15_minutes_ahead_across_the_accounts_of_a_key() {
+    simulate(1, async |world| {
+        let jobs = names(4);
+        make(world, &jobs);
+        world.settle_with("tv", "shared", &json!({"simultaneousActivations": 2}));
+        world.settle_with("sport", "shared", &json!({"simultaneousActivations": 5}));
+        world.start_operator();
+        let (start, stop) = (minutes(30), minutes(40));
+        for (job, (namespace, at)) in jobs.iter().zip([("tv", 0), ("sport", 30), ("tv", 40), ("sport", 70)]) {
+            world.window(&format!("{namespace}/{job}"), job, (start + at, stop));
+        }
+        let short = |world: &World| -> Vec<bool> {
+            let windows = world.store.list(WINDOWS);
+            let of_job = |job: &String| windows.iter().find(|window| window["spec"]["jobID"] == **job).unwrap();
+            let shown = |window: &serde_json::Value| {
+                let conditions = window["status"]["conditions"].as_array().unwrap();
+                assert_eq!(conditions[0]["status"], "True", "Ready stays True");
+                conditions
+                    .iter()
+                    .any(|condition| condition["type"] == "CapacityShort" && condition["reason"] == "TooManyStarts")
+            };
+            jobs.iter().map(|job| shown(of_job(job))).collect()
+        };
+        world.until(start - minutes(15) - 1).await;
+        assert_eq!(short(world), [false; 4]);
+        world.until(start - minutes(13)).await;
+        assert_eq!(short(world), [false, false, true, true]);
+        // One moves away, and leaves room.
+        world.move_start(&format!("sport/{}", jobs[1]), start + 300);
+        world.until(start - minutes(12)).await;
+        assert_eq!(short(world), [false, false, false, false]);
+        world.move_start(&format!("sport/{}", jobs[1]), start + 30);
+        world.until(start - minutes(11)).await;
+        assert_eq!(short(world), [false, false, true, true]);
+        world.until(minutes(50)).await;
+        let told = world.store.list("events");
+        let of = |event: &&serde_json::Value| event["reason"] == "TooManyStarts";
+        assert_eq!(told.iter().filter(of).count(), 4, "one for each window, each time that it is news");
         world.assert_sound();
     });
 }

@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod clock;
 mod crowd;
 mod expiry;
 mod hours;

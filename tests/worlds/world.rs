@@ -9,6 +9,7 @@ mod trace;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -57,6 +58,27 @@ impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         at(0) + SignedDuration::try_from(self.0.elapsed()).unwrap()
     }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// The operator's own clock, which may be wrong by so many milliseconds.
+#[derive(Debug)]
+struct OwnClock {
+    right: Arc<VirtualClock>,
+    off: Arc<AtomicI64>,
+}
+
+impl Clock for OwnClock {
+    fn now(&self) -> Timestamp {
+        self.right.now() + SignedDuration::from_millis(self.off.load(Ordering::Relaxed))
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.right.monotonic()
+    }
 }
 
 /// So many seconds after the world's beginning.
@@ -72,6 +94,7 @@ pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) store: Store,
     clock: Arc<VirtualClock>,
+    off: Arc<AtomicI64>,
     vendor: InProcess,
     operator: Option<Operator>,
     operators: u32,
@@ -106,7 +129,7 @@ impl World {
             .create(json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
                 "metadata": {"name": "jobstartstops.scheduler.bcovlive.io"}}))
             .unwrap();
-        Self { seed, store, clock, vendor, operator: None, operators: 0 }
+        Self { seed, store, clock, off: Arc::default(), vendor, operator: None, operators: 0 }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -244,6 +267,11 @@ impl World {
         });
     }
 
+    /// Sets the operator's clock: so many seconds ahead of the right time, or behind it.
+    pub(crate) fn set_operators_clock(&self, ahead: i64) {
+        self.off.store(ahead * 1_000, Ordering::Relaxed);
+    }
+
     /// SIGTERM: no new calls, then what is planned is written.
     pub(crate) async fn stop_operator(&mut self) {
         let operator = self.operator.take().expect("the operator runs");
@@ -268,7 +296,7 @@ impl World {
             client: self.store.client(name),
             transport: Transport::new(vendor.map_err(|dropped| TransportError::Lost(dropped.to_string()))),
             timeouts: Timeouts::default(),
-            clock: self.clock.clone(),
+            clock: Arc::new(OwnClock { right: Arc::clone(&self.clock), off: Arc::clone(&self.off) }),
             timings: Timings::default(),
             namespaces: BTreeSet::new(),
             endpoints: vec![Endpoint::vendor()],

@@ -268,6 +268,13 @@ impl Load {
         self.hold = self.hold.filter(|hold| hold.since <= now && now < hold.until);
     }
 
+    /// Whether nothing at all can go now, so that nobody needs to be asked: `Err` as in [`admit`]'s `next`.
+    pub fn open(&mut self, now: Timestamp, timings: &Timings) -> Result<(), Option<Timestamp>> {
+        self.advance(now, timings);
+        let most_urgent = Urgency::FirstStop;
+        self.passes(most_urgent, now, timings).map(|_| ())
+    }
+
     /// `Ok`: the request may go, and whether it is a probe. `Err`: not before then, as far as time alone goes; `None`:
     /// not before an answer.
     fn passes(&self, urgency: Urgency, now: Timestamp, timings: &Timings) -> Result<bool, Option<Timestamp>> {

@@ -153,6 +153,7 @@ fn wait_for(draft: &mut Draft, start: Timestamp, facts: &Facts, alarm: &mut Alar
         return;
     }
     let check_from = sooner(start, facts.timings.preflight_ahead);
+    alarm.at(check_from);
     let looked = facts.memory.looks.get(&draft.entry.window.account).map(|look| look.at);
     if looked.is_some_and(|at| at < check_from) || (looked.is_none() && draft.record.verified_at.is_some()) {
         draft.look_wishes.extend(draft.entry.access.is_none().then(|| super::draft::LookWish {

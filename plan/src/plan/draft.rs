@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::facts::{Facts, later};
+use super::facts::{Facts, later, sooner};
 use super::{Entry, ReadPurpose};
 use crate::ids::AccountName;
 use crate::memory::{Call, Outcome, Verb};
@@ -209,6 +209,7 @@ impl<'a> Draft<'a> {
     pub(crate) fn watch(&mut self, facts: &Facts) {
         self.record.on_air = self.on_air(facts);
         self.note_drift(facts);
+        self.note_capacity(facts);
         self.note_trouble(facts);
         let unsettled = !self.record.settled();
         if unsettled && (self.record.verified_at.is_none() || self.record.trouble.is_some()) {
@@ -237,6 +238,16 @@ impl<'a> Draft<'a> {
             OnAir::True => *drift = None,
             _ => {}
         }
+    }
+
+    /// Told ahead of time, while there is time to move a window.
+    fn note_capacity(&mut self, facts: &Facts) {
+        let window = &self.entry.window;
+        let to_come = self.record.activation.is_pending()
+            && self.record.activation.attempts == 0
+            && !(window.suspend || window.cancel || window.deleting());
+        let near = facts.now >= sooner(self.due(Verb::Activate), facts.timings.preflight_ahead);
+        self.record.too_many_starts = self.entry.short_of_capacity && to_come && near;
     }
 
     fn on_air(&self, facts: &Facts) -> OnAir {

@@ -43,6 +43,8 @@ pub struct Entry {
     pub acknowledged: bool,
     /// Why its account cannot be used, if it cannot.
     pub access: Option<Trouble>,
+    /// More starts are due about its own than its load has slots for ([`crate::capacity`]).
+    pub short_of_capacity: bool,
 }
 
 /// What a look at the job is for; decides its place in the account's queue.

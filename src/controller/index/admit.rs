@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plan::admit::{Heard, Request, Urgency};
 use plan::{AccountName, JobKey, ReadPurpose, Verb, Want};
 
@@ -52,12 +52,23 @@ pub(in crate::controller) struct Admitted {
     pub(in crate::controller) changed: BTreeSet<JobKey>,
 }
 
+/// Nobody needs to be told of a wait for the rate, or for a connection, that is over sooner.
+const SHORT_WAIT: SignedDuration = SignedDuration::from_secs(1);
+
 impl Index {
     /// Lets go what the load has room for. With `calls_first` only what a call needs: the rest follows when the
     /// due calls are out.
     pub(in crate::controller) fn admit(&mut self, load: &LoadKey, now: Timestamp, calls_first: bool) -> Admitted {
         let mut admitted = Admitted::default();
         let Some(queue) = self.queues.get_mut(load) else { return admitted };
+        // A full load is asked after each answer and each decision: the queue is not gone through for nothing. A longer
+        // wait is told to those that wait.
+        if let Err(next) = queue.load.open(now, &self.timings)
+            && next.is_none_or(|next| next.duration_since(now) < SHORT_WAIT)
+        {
+            admitted.next = next;
+            return admitted;
+        }
         let listing = queue.listing(now, &self.timings);
         let requests = requests(queue, &listing, now, calls_first);
         let admission = plan::admit(&requests, &mut queue.load, now, &self.timings);

@@ -23,6 +23,8 @@ pub(in crate::controller) struct Decided {
     pub(in crate::controller) loads: BTreeSet<LoadKey>,
     /// Windows of this account changed their phase: its counts did, too.
     pub(in crate::controller) counted: BTreeSet<AccountName>,
+    /// Jobs to be decided again.
+    pub(in crate::controller) touched: BTreeSet<JobKey>,
     /// Deleted windows of which it is to be found out whether their definition goes too.
     pub(in crate::controller) unclear: Vec<WindowId>,
     /// Windows whose stop was given up just now.
@@ -39,12 +41,14 @@ impl Index {
             return decided;
         }
         let entries = self.entries(key);
+        let ahead = self.skew(&key.endpoint).acted_on();
         let Some(job) = self.jobs.get_mut(key) else { return decided };
         if entries.is_empty() && job.memory.idle() {
             decided.loads = self.withdraw(key);
             self.jobs.remove(key);
             return decided;
         }
+        job.memory.clock_ahead(ahead);
         job.memory.key_at_hand(entries.iter().any(|entry| entry.access.is_none()), now);
         let plan = plan::plan(&entries, &job.memory, now, &self.timings);
         decided.next = plan.next;
@@ -64,8 +68,9 @@ impl Index {
             if stored.deletion == Deletion::Unclear {
                 decided.unclear.push(stored.id.clone());
             }
-            stored.planned = Some(planned);
+            stored.planned = Some(planned.clone());
             stored.planned_generation = stored.generation;
+            decided.touched.extend(self.note_start(key, &planned, now));
         }
         decided.loads = self.withdraw(key);
         for want in plan.wants {
@@ -94,6 +99,7 @@ impl Index {
                     window: stored.window(),
                     acknowledged: stored.status.activation.state == TaskState::Finished.as_str(),
                     access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::has_it_on)),
+                    short_of_capacity: self.short_of_capacity(&stored.id),
                     record,
                 }
             })

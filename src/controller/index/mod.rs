@@ -5,14 +5,17 @@
 
 mod admit;
 mod answers;
+mod clocks;
 mod decide;
 mod loads;
+mod starts;
 mod stored;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Secret;
+use plan::skew::Skew;
 use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Timings, WindowId, WindowPlan};
 
 use super::accounts::{Account, Dialling};
@@ -47,7 +50,12 @@ pub(in crate::controller) struct Index {
     /// The load that each account's calls are part of. One without a usable key has none.
     loads: BTreeMap<AccountName, LoadKey>,
     queues: BTreeMap<LoadKey, Queue>,
+    /// The starts that are to come, and where each stands among them.
+    starts: BTreeMap<starts::Place, JobKey>,
+    starting: BTreeMap<WindowId, starts::Place>,
     secrets: BTreeMap<ObjectName, Option<Secret>>,
+    /// What answers told of the clock at each endpoint.
+    skews: BTreeMap<String, Skew>,
     /// Accounts of which something was learnt that their status may not show yet.
     stale_accounts: BTreeSet<AccountName>,
     /// Secrets whose key the Live API refused: they are read again.
@@ -69,7 +77,10 @@ impl Index {
             users: BTreeMap::new(),
             loads: BTreeMap::new(),
             queues: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            starting: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            skews: BTreeMap::new(),
             stale_accounts: BTreeSet::new(),
             doubted: BTreeSet::new(),
         }

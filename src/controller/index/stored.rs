@@ -109,7 +109,8 @@ impl Index {
         if let Some(finalizers) = account.finalizers_wanted(self.in_use(name)).filter(|_| self.ready) {
             return Some(AccountWrite::Finalizers { resource_version, finalizers });
         }
-        let next = account.render(self.counts(name), now);
+        let skew = account.endpoint.as_ref().map(|endpoint| self.skew(&endpoint.to_string())).unwrap_or_default();
+        let next = account.render(self.counts(name), skew, now);
         let same = LiveAccountStatus { last_contact: account.status.last_contact.clone(), ..next.clone() };
         (same != account.status).then(|| AccountWrite::Status { resource_version, status: Box::new(next) })
     }

@@ -65,13 +65,16 @@ impl Index {
     /// The object is gone.
     pub(in crate::controller) fn remove_window(&mut self, id: &WindowId) -> BTreeSet<JobKey> {
         let Some(stored) = self.windows.remove(id) else { return BTreeSet::new() };
+        let mut touched = self.forget_start(id);
         self.ids.remove(&stored.name);
         if let Some(users) = self.users.get_mut(&stored.spec.account) {
             users.remove(id);
         }
-        let Some(key) = self.job_of.remove(id) else { return BTreeSet::new() };
-        self.leave(&key, id);
-        BTreeSet::from([key])
+        if let Some(key) = self.job_of.remove(id) {
+            self.leave(&key, id);
+            touched.insert(key);
+        }
+        touched
     }
 
     /// The windows that are being deleted, and of which it is not known yet whether their definition goes too.

@@ -129,6 +129,14 @@ impl Stage {
         self.put_secret_in(&self.namespace, key).await;
     }
 
+    /// The vendor takes another key from now on, and no longer the old one. It is not in the cluster yet.
+    pub(crate) async fn rotated_key(&self) -> String {
+        let key = format!("rotated-{}", self.key);
+        let at_the_vendor = json!({ "label": self.namespace, "key": key, "account": self.namespace });
+        self.vendor.post("/control/keys", &at_the_vendor).await.unwrap();
+        key
+    }
+
     async fn put_secret_in(&self, namespace: &str, key: &str) {
         self.put_named_secret(namespace, "bcov-live", key).await;
     }

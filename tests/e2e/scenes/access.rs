@@ -98,3 +98,31 @@ pub(crate) async fn a_key_removed_on_air_still_makes_the_stop() {
     window.reaches("Finished").await;
     news.was_called(1, 1).await;
 }
+
+/// `behaviours.md`, case 34: the stop after a rotation carries the new key.
+pub(crate) async fn case_34_a_rotated_key_is_used_by_the_next_call_without_a_restart() {
+    let stage = Stage::open("rotated").await;
+    let news = stage.channel("news").await;
+    let stop = in_seconds(7);
+    let window = stage.window("news", &news).between(in_seconds(2), stop).create().await;
+    window.reaches("Active").await;
+    let key = stage.rotated_key().await;
+    stage.put_secret(&key).await;
+    let finished = window.reaches("Finished").await;
+    assert_eq!((finished.deactivation.attempts, &*finished.deactivation.reason), (1, "Stopped"));
+    news.was_called(1, 1).await;
+}
+
+/// `behaviours.md`, case 34: the vendor ended the old key before the Secret was changed, and a stop is due meanwhile.
+pub(crate) async fn case_34_a_stop_refused_for_its_old_key_is_made_as_soon_as_the_secret_has_another() {
+    let stage = Stage::open("rotated-late").await;
+    let news = stage.channel("news").await;
+    let stop = in_seconds(5);
+    let window = stage.window("news", &news).between(in_seconds(2), stop).create().await;
+    window.reaches("Active").await;
+    let key = stage.rotated_key().await;
+    window.until("its stop is refused", |status| status.deactivation.reason == "KeyRefused").await;
+    stage.put_secret(&key).await;
+    window.reaches("Finished").await;
+    assert!(!news.is_on().await);
+}

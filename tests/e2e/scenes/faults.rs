@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Stage, eventually, in_seconds, on_air, plus, ready, received, until_past};
+use crate::harness::{Stage, condition, eventually, in_seconds, on_air, plus, ready, received, until_past};
 
 pub(crate) async fn a_stop_is_repeated_until_the_job_is_read_off() {
     let stage = Stage::open("stubborn").await;
@@ -144,4 +144,24 @@ pub(crate) async fn an_old_window_that_left_its_channel_on_says_so() {
     let left = window.until("it shows that the channel is on", on_air("True", "LeftOn")).await;
     assert_eq!((&*left.phase, &*left.activation.reason), ("Missed", "WindowPast"));
     news.was_left_alone().await;
+}
+
+/// `behaviours.md`, case 29: a refusal that repeating cannot heal is not repeated, and told in the vendor's words.
+pub(crate) async fn case_29_a_start_refused_for_good_is_called_once_and_stalled_with_the_vendors_message() {
+    for status in [409, 422] {
+        let stage = Stage::open(&format!("refused-{status}")).await;
+        let news = stage.channel("news").await;
+        let said = format!("the vendor's words for {status}");
+        let refusal = json!({ "effect": "refuse", "status": status, "body": { "message": said } });
+        news.fault("activate", refusal).await;
+        let stop = in_seconds(5);
+        let window = stage.window("news", &news).between(in_seconds(2), stop).create().await;
+        let failed = window.reaches("Failed").await;
+        assert_eq!((failed.activation.attempts, &*failed.activation.reason), (1, "CallRefused"));
+        let stalled = condition(&failed, "Stalled").unwrap();
+        assert_eq!(stalled.status, "True");
+        assert!(stalled.message.contains(&said), "{}", stalled.message);
+        until_past(plus(stop, 1)).await;
+        news.was_called(1, 0).await;
+    }
 }

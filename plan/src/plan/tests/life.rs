@@ -342,3 +342,35 @@ fn a_stop_held_back_by_the_account_goes_out_as_soon_as_it_may() {
     rig.until(2100);
     assert_eq!(rig.tasks("w"), "finished Started | finished Stopped");
 }
+
+#[test]
+fn a_start_that_will_have_to_wait_is_told_from_15_minutes_before_it_with_one_event_and_stays_ready() {
+    let shown = |rig: &Rig| {
+        let window = &rig.last.as_ref().unwrap().windows[0];
+        let short = window.conditions.iter().find(|condition| condition.kind == "CapacityShort");
+        (short.map(|condition| condition.reason), window.health.reason())
+    };
+    let mut rig = Rig::one();
+    rig.set_short_of_capacity("w", true);
+    rig.until(99);
+    assert_eq!(shown(&rig), (None, Reason::Scheduled));
+    rig.until(101);
+    assert_eq!(shown(&rig), (Some(Reason::TooManyStarts), Reason::Scheduled));
+    rig.until(999);
+    assert_eq!(shown(&rig), (Some(Reason::TooManyStarts), Reason::Scheduled));
+    assert_eq!(rig.told("w").iter().filter(|reason| **reason == "TooManyStarts").count(), 1);
+    rig.until(1_500);
+    assert_eq!(shown(&rig), (None, Reason::OnAir));
+    rig.until(3_000);
+    assert_eq!(rig.calls(), ["activate 1000.000", "deactivate 2000.000"]);
+}
+
+#[test]
+fn a_start_that_no_longer_has_to_wait_says_so_at_once() {
+    let mut rig = Rig::one();
+    rig.set_short_of_capacity("w", true);
+    rig.until(500);
+    rig.set_short_of_capacity("w", false);
+    let window = &rig.last.as_ref().unwrap().windows[0];
+    assert!(window.conditions.iter().all(|condition| condition.kind != "CapacityShort"));
+}

@@ -66,6 +66,7 @@ struct Object {
     /// On its way to the apiserver.
     storing: Vec<(Ms, Record)>,
     access: Option<Trouble>,
+    pub(super) short_of_capacity: bool,
     conflicted: bool,
     phase: Option<Phase>,
 }
@@ -185,6 +186,7 @@ impl Rig {
             stored: None,
             storing: Vec::new(),
             access: None,
+            short_of_capacity: false,
             conflicted: false,
             phase: None,
         });
@@ -203,6 +205,11 @@ impl Rig {
 
     pub(super) fn edit(&mut self, id: &str, change: impl FnOnce(&mut Window)) {
         change(&mut self.object(id).window);
+        self.step();
+    }
+
+    pub(super) fn set_short_of_capacity(&mut self, id: &str, short: bool) {
+        self.object(id).short_of_capacity = short;
         self.step();
     }
 
@@ -372,6 +379,7 @@ impl Rig {
                 record: o.record.clone(),
                 acknowledged: o.stored.as_ref().is_some_and(|r| r.activation.state == TaskState::Finished),
                 access: o.access.clone(),
+                short_of_capacity: o.short_of_capacity,
             })
             .collect()
     }

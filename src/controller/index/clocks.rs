@@ -1,0 +1,64 @@
+//! Our clock, and how it compares with the Live API's.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use plan::JobKey;
+use plan::skew::Skew;
+
+use crate::live::Endpoint;
+
+use super::Index;
+
+/// An answer that took longer tells too little of the clock, or our own stepped while it was under way.
+const LONGEST_ANSWER: SignedDuration = SignedDuration::from_secs(30);
+
+impl Index {
+    /// Our clock stepped: what is remembered moves with it, and what was known of the Live API's is void. Every job is
+    /// to be decided.
+    pub(in crate::controller) fn clock_stepped(&mut self, by: SignedDuration) -> BTreeSet<JobKey> {
+        self.skews.clear();
+        for job in self.jobs.values_mut() {
+            job.memory.clock_stepped(by);
+        }
+        for stored in self.windows.values_mut() {
+            stored.write_again_at = None;
+        }
+        self.stale_accounts.extend(self.accounts.keys().cloned());
+        self.jobs.keys().cloned().collect()
+    }
+
+    /// An answer of the Live API told its clock.
+    pub(in crate::controller) fn clock_told(
+        &mut self,
+        endpoint: &Endpoint,
+        asked_at: Timestamp,
+        at: Timestamp,
+        date: Timestamp,
+    ) {
+        let took = at.duration_since(asked_at);
+        if took.is_negative() || took > LONGEST_ANSWER {
+            return;
+        }
+        let endpoint = endpoint.to_string();
+        let skew = self.skews.entry(endpoint.clone()).or_default();
+        let before = skew.told().is_some();
+        skew.answered(asked_at, at, date);
+        if skew.told().is_some() != before {
+            let using = |account: &&super::Account| account.endpoint.as_ref().is_ok_and(|e| e.to_string() == endpoint);
+            let names = self.accounts.iter().filter(|(_, account)| using(account)).map(|(name, _)| name.clone());
+            self.stale_accounts.extend(names.collect::<Vec<_>>());
+        }
+    }
+
+    /// What is known of the clock at an endpoint.
+    pub(super) fn skew(&self, endpoint: &str) -> Skew {
+        self.skews.get(endpoint).copied().unwrap_or_default()
+    }
+
+    /// How far our clock is certainly off from the one of the Live API that it is off from most.
+    pub(in crate::controller) fn clock_offset(&self) -> SignedDuration {
+        let offsets = self.skews.values().map(Skew::certain);
+        offsets.max_by_key(|offset| offset.abs()).unwrap_or_default()
+    }
+}
