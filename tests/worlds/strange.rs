@@ -118,3 +118,82 @@ fn what_another_version_wrote_into_a_status_is_carried_through() {
         assert!(status["conditions"].as_array().unwrap().contains(&theirs), "{status}");
     });
 }
+
+/// The account's status, once it shows what is wrong.
+fn account_ready(world: &World) -> Value {
+    let status = world.store.get("liveaccounts", "tv", "default").unwrap()["status"].clone();
+    let all = status["conditions"].as_array().cloned().unwrap_or_default();
+    all.into_iter().find(|condition| condition["type"] == "Ready").unwrap_or_default()
+}
+
+fn edit_account(world: &World, change: impl FnOnce(&mut Value)) {
+    world.store.edit("liveaccounts", "tv", "default", |object| change(&mut object["spec"])).unwrap();
+}
+
+#[test]
+fn an_account_that_turns_strange_serves_its_windows_as_it_was_last_read() {
+    for (field, value) in [
+        ("limits", json!({ "requestsPerSecond": "many" })),
+        ("defaults", json!({ "deletionPolicy": "Pause" })),
+        ("endpoint", json!({ "url": "https://api.bcovlive.io" })),
+        ("apiKeySecretRef", json!({ "vault": "bcov" })),
+    ] {
+        simulate(1, async |world| {
+            begin(world).await;
+            world.window(STRANGE, "studio", (minutes(3), minutes(10)));
+            world.window(PLAIN, "stage", (minutes(6), minutes(8)));
+            world.until(minutes(5)).await;
+            edit_account(world, |spec| spec[field] = value.clone());
+            world.until(minutes(15)).await;
+            world.assert_blocks("studio", &[(minutes(3), minutes(10))]);
+            world.assert_blocks("stage", &[(minutes(6), minutes(8))]);
+            let told = account_ready(world);
+            assert_eq!((&told["status"], &told["reason"]), (&json!("False"), &json!("Undecodable")), "{field}: {told}");
+            let writes = world.operators_writes();
+            let of_account = writes.iter().filter(|write| write.plural == "liveaccounts").count();
+            assert!(of_account < 20, "{of_account} writes of the account");
+        });
+    }
+}
+
+#[test]
+fn a_process_that_never_read_it_otherwise_uses_what_it_can_of_a_strange_account() {
+    simulate(1, async |world| {
+        begin(world).await;
+        world.window(STRANGE, "studio", (minutes(3), minutes(10)));
+        world.until(minutes(5)).await;
+        edit_account(world, |spec| spec["limits"] = json!({ "requestsPerSecond": "many" }));
+        world.kill_operator().await;
+        world.start_operator();
+        world.until(minutes(15)).await;
+        world.assert_blocks("studio", &[(minutes(3), minutes(10))]);
+        let told = account_ready(world);
+        assert!(told["message"].as_str().unwrap().contains("spec.limits.requestsPerSecond"), "{told}");
+        edit_account(world, |spec| spec["limits"] = json!({ "requestsPerSecond": 20 }));
+        world.until(minutes(16)).await;
+        assert_eq!(account_ready(world)["status"], "True", "{}", account_ready(world));
+    });
+}
+
+/// It must not go by a default there: the key is for one endpoint and no other.
+#[test]
+fn an_account_whose_endpoint_cannot_be_read_is_not_used_until_it_can() {
+    simulate(1, async |world| {
+        begin(world).await;
+        world.kill_operator().await;
+        edit_account(world, |spec| {
+            spec["accountID"] = json!(1);
+            spec["endpoint"] = json!(["https://live.example"]);
+        });
+        world.start_operator();
+        world.window(PLAIN, "stage", (minutes(3), minutes(10)));
+        world.until(minutes(5)).await;
+        assert_eq!(ready(world, PLAIN)["reason"], "AccountNotFound");
+        assert_eq!(world.count("stage", Operation::Read), 0);
+        edit_account(world, |spec| {
+            spec.as_object_mut().unwrap().retain(|field, _| field == "apiKeySecretRef");
+        });
+        world.until(minutes(15)).await;
+        world.assert_blocks("stage", &[(minutes(5), minutes(10))]);
+    });
+}
