@@ -48,7 +48,9 @@ pub(super) struct Pages {
     /// What the last one took, and how many pages it had.
     took: SignedDuration,
     count: usize,
-    /// Jobs that none has shown: they are read one by one. Absence from a page is no evidence.
+    /// One brought nothing: until then jobs are read one by one.
+    failed_until: Option<Timestamp>,
+    /// Jobs that the last one did not show: they are read one by one. Absence from a page is no evidence.
     unlisted: BTreeSet<JobKey>,
 }
 
@@ -105,7 +107,10 @@ impl Queue {
     /// The reads wanted now that one list is to answer.
     pub(super) fn listing(&self, now: Timestamp, timings: &Timings) -> Listing {
         let reads = self.listable();
-        let Some(urgency) = self.worth_a_list(&reads, timings) else { return Listing::default() };
+        let failed = self.pages.failed_until.is_some_and(|until| now < until);
+        let Some(urgency) = self.worth_a_list(&reads, timings).filter(|_| !failed) else {
+            return Listing::default();
+        };
         let from = |least: Urgency| -> BTreeMap<JobKey, Urgency> {
             let urgencies = reads.iter().map(|(key, purpose)| (key.clone(), Urgency::of_read(*purpose)));
             urgencies.filter(|(_, urgency)| *urgency >= least).collect()
@@ -157,22 +162,24 @@ impl Pages {
         self.asked_at = Some(now);
     }
 
-    /// The list under way has come to its end.
-    pub(super) fn over(&mut self) {
-        self.asked_at = None;
-    }
-
-    /// It had so many pages and took so long.
-    pub(super) fn measured(&mut self, count: usize, took: SignedDuration) {
+    /// The list under way was answered: it had so many pages and took so long.
+    pub(super) fn answered(&mut self, count: usize, took: SignedDuration) {
         (self.count, self.took) = (count, took);
+        (self.asked_at, self.failed_until) = (None, None);
     }
 
-    /// The job was not on it, or there was none: it is read alone.
+    /// It brought nothing.
+    pub(super) fn failed(&mut self, now: Timestamp, timings: &Timings) {
+        self.asked_at = None;
+        self.failed_until = now.checked_add(timings.retry_most).ok();
+    }
+
+    /// The job was not on it: it is read alone.
     pub(super) fn missed(&mut self, key: &JobKey) {
         self.unlisted.insert(key.clone());
     }
 
-    /// The job was read alone: it may be on the next list.
+    /// The job was read alone, or is forgotten: it may be on the next list.
     pub(super) fn read(&mut self, key: &JobKey) {
         self.unlisted.remove(key);
     }

@@ -84,6 +84,7 @@ programme! {
         two_windows_apart_are_two_sessions;
     outside:
         health_and_readiness_answer,
+        every_generation_is_observed,
         metrics_count_what_was_done,
         without_the_definitions_it_waits_and_says_so,
         help_explains_every_flag,
@@ -149,6 +150,7 @@ programme! {
         case_67_on_air_an_edit_reaches_only_the_stop_and_one_of_the_start_is_refused,
         case_71_a_stop_is_repeated_without_limit_until_a_state_is_read_that_is_not_billed,
         case_72_a_start_refused_for_capacity_is_repeated_within_its_lead_and_is_not_late,
+        case_72_refused_for_capacity_throughout_it_is_called_at_its_time_too_and_up_to_its_deadline,
         case_76_extended_just_before_its_stop_a_show_stays_on_without_a_gap_and_keeps_its_settings,
         case_84_an_encoder_that_drops_out_ends_and_starts_nothing;
     corners:

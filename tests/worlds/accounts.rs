@@ -313,6 +313,80 @@ fn an_outage_is_asked_after_by_one_read_at_a_time_and_blocks_no_stop() {
     });
 }
 
+#[test]
+fn where_lists_alone_fail_channels_are_read_one_by_one() {
+    simulate(1, async |world| {
+        let jobs = names(10);
+        make(world, &jobs);
+        world.settle_with("tv", "tv", &json!({"simultaneousActivations": 0}));
+        world.vendor_settings(|settings| settings.simultaneous_activations = 0);
+        let body = json!("no lists today");
+        let fault = Fault::new(Effect::Refuse { status: 500, body, headers: [].into() }).on(Operation::List);
+        world.vendor_fault(fault);
+        world.start_operator();
+        let (start, stop) = (minutes(20), minutes(30));
+        for job in &jobs {
+            world.window(&format!("tv/{job}"), job, (start, stop));
+        }
+        world.until(minutes(40)).await;
+        for job in &jobs {
+            world.assert_blocks(job, &[(start, stop)]);
+            world.assert_prompt(job, &[(start, stop)], 1_500);
+        }
+        world.assert_sound();
+        let lists = calls(world, start, stop, |call| call.operation == Operation::List).len();
+        assert!((10..=25).contains(&lists), "{lists} lists in ten minutes");
+    });
+}
+
+#[test]
+fn jobs_that_a_list_does_not_show_are_read_one_by_one() {
+    simulate(1, async |world| {
+        let jobs = names(10);
+        make(world, &jobs);
+        world.settle_with("tv", "tv", &json!({"simultaneousActivations": 0}));
+        world.vendor_settings(|settings| settings.simultaneous_activations = 0);
+        let empty = Effect::Refuse { status: 200, body: json!({"jobs": []}), headers: [].into() };
+        world.vendor_fault(Fault::new(empty).on(Operation::List));
+        world.start_operator();
+        let (start, stop) = (minutes(20), minutes(30));
+        for job in &jobs {
+            world.window(&format!("tv/{job}"), job, (start, stop));
+        }
+        world.until(minutes(40)).await;
+        assert!(!calls(world, 0, minutes(40), |call| call.operation == Operation::List).is_empty());
+        for job in &jobs {
+            world.assert_blocks(job, &[(start, stop)]);
+        }
+        world.assert_sound();
+    });
+}
+
+#[test]
+fn one_list_answers_for_thirty_channels_that_turn_together() {
+    simulate(1, async |world| {
+        let jobs = names(30);
+        make(world, &jobs);
+        world.settle_with("tv", "tv", &json!({"simultaneousActivations": 0}));
+        world.vendor_settings(|settings| settings.simultaneous_activations = 0);
+        world.start_operator();
+        let (start, stop) = (minutes(20), minutes(30));
+        for job in &jobs {
+            world.window(&format!("tv/{job}"), job, (start, stop));
+        }
+        world.until(minutes(40)).await;
+        let reads = calls(world, start - 5, start + 40, |call| !call.operation.is_switch());
+        let of = |operation| reads.iter().filter(|call| call.operation == operation).count();
+        let (lists, single) = (of(Operation::List), of(Operation::Read));
+        assert!((5..=45).contains(&lists) && single <= 60, "{lists} lists and {single} reads");
+        for job in &jobs {
+            world.assert_blocks(job, &[(start, stop)]);
+            world.assert_prompt(job, &[(start, stop)], 3_000);
+        }
+        world.assert_sound();
+    });
+}
+
 /// `behaviours.md`, case 34: the watch brings the new key late, and the Live API refuses the old one already.
 #[test]
 fn case_34_a_refused_key_has_its_secret_read_again_and_another_one_is_used_at_once() {

@@ -69,8 +69,4 @@ impl Breaker {
         self.failures = 0;
         self.probe_at = None;
     }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.probe_at.is_some()
-    }
 }

@@ -213,11 +213,6 @@ impl Load {
         self.under_way
     }
 
-    /// The Live API is down, as far as its last answers tell.
-    pub fn is_down(&self) -> bool {
-        self.breaker.is_open()
-    }
-
     /// A request that was let go has come to its end. `probe`: it was the one that asked whether an outage is over.
     pub fn answered(&mut self, heard: Heard, probe: bool, now: Timestamp, timings: &Timings) {
         self.under_way = self.under_way.saturating_sub(1);

@@ -256,7 +256,7 @@ fn wish(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
             "Called, but the channel was read off long enough after it to be believed; it is called again.",
         );
     }
-    if let Some(retry_at) = facts.retry_at(Verb::Activate, draft.entry).filter(|at| *at > facts.now) {
+    if let Some(retry_at) = facts.start_retry_at(draft.entry).filter(|at| *at > facts.now) {
         alarm.at(retry_at);
         draft.look_from(retry_at, ReadPurpose::ForCall, facts);
         return;

@@ -102,6 +102,15 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// The same for a start. A wait that began ahead of `activation.time` ends with it: a lead must not make late what
+    /// would be called then without one.
+    pub(crate) fn start_retry_at(&self, entry: &Entry) -> Option<Timestamp> {
+        let planned = entry.window.activation;
+        let at = self.retry_at(Verb::Activate, entry)?;
+        let ahead = self.call.as_ref().is_some_and(|call| call.sent_at < planned);
+        Some(if ahead { at.min(planned) } else { at })
+    }
+
     /// When the next look of this purpose is due, not before `from`. One that a call needs is made at `from` whatever
     /// was found before it: an older reading may go stale just as the call falls due, and the wait after a failed
     /// look must not reach past a stop.

@@ -76,7 +76,9 @@ impl Index {
         for request in &admission.go {
             let probe = admission.probe.as_ref() == Some(request);
             let order = if is_list(request, &listing) {
-                self.let_list_go(load, &listing.jobs, probe, now)
+                let (order, dropped) = self.let_list_go(load, &listing.jobs, probe, now);
+                admitted.changed.extend(dropped);
+                order
             } else {
                 self.let_go(load, request, probe, now)
             };
@@ -122,30 +124,37 @@ impl Index {
         Some(Order { origin: Origin { load: load.clone(), account, probe }, client, sent_at: now, request })
     }
 
+    /// The same for a list, and the jobs that it is not to answer for after all.
     fn let_list_go(
         &mut self,
         load: &LoadKey,
         reads: &BTreeMap<JobKey, Urgency>,
         probe: bool,
         now: Timestamp,
-    ) -> Option<Order> {
-        let mut jobs = BTreeMap::new();
+    ) -> (Option<Order>, BTreeSet<JobKey>) {
+        let (mut jobs, mut dropped) = (BTreeMap::new(), BTreeSet::new());
         let mut asks = None;
         for (key, urgency) in reads {
-            let Some(account) = self.take_want(load, key, *urgency).map(|want| account_of(&want).clone()) else {
-                continue;
-            };
-            let client = self.client(load, &account);
-            if let (Some(client), Some(job)) = (client, self.jobs.get_mut(key)) {
+            let account = self.take_want(load, key, *urgency).map(|want| account_of(&want).clone());
+            let asked = account.and_then(|account| Some((self.client(load, &account)?, account)));
+            if let (Some((client, account)), Some(job)) = (asked, self.jobs.get_mut(key)) {
                 job.memory.look_sent(now);
                 asks.get_or_insert((account.clone(), client));
                 jobs.insert(key.clone(), account);
+            } else {
+                dropped.insert(key.clone());
             }
         }
-        let (account, client) = asks?;
-        self.queues.get_mut(load)?.pages.asked(now);
-        let request = LiveRequest::List { jobs };
-        Some(Order { origin: Origin { load: load.clone(), account, probe }, client, sent_at: now, request })
+        let order = asks.map(|(account, client)| Order {
+            origin: Origin { load: load.clone(), account, probe },
+            client,
+            sent_at: now,
+            request: LiveRequest::List { jobs },
+        });
+        if let Some(queue) = self.queues.get_mut(load).filter(|_| order.is_some()) {
+            queue.pages.asked(now);
+        }
+        (order, dropped)
     }
 
     /// The account's client, if it still bears this load's key.

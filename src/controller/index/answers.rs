@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use plan::admit::Heard;
 use plan::{AccountName, JobKey, LookError, Outcome, Reason, Seen};
 
@@ -56,7 +56,7 @@ impl Index {
         }
     }
 
-    /// A list answered for the jobs it showed, `listed` in all. The others are read one by one from now on.
+    /// A list answered for the jobs it showed. The others are read one by one from now on.
     pub(in crate::controller) fn list_answered(
         &mut self,
         origin: &Origin,
@@ -66,8 +66,7 @@ impl Index {
     ) {
         let pages = seen.len().div_ceil(PAGE).max(1);
         if let Some(queue) = self.queues.get_mut(&origin.load) {
-            queue.pages.over();
-            queue.pages.measured(pages, at.duration_since(asked_at));
+            queue.pages.answered(pages, at.duration_since(asked_at));
             queue.load.spent(u32::try_from(pages - 1).unwrap_or(u32::MAX));
         }
         for (key, account) in asked {
@@ -85,7 +84,8 @@ impl Index {
         self.ended(&origin.load, origin.probe, Heard::Answer, at);
     }
 
-    /// A list brought nothing: the same as a failed look at each job. Where lists alone fail, reads go on.
+    /// A list brought nothing: the same as a failed look at each job, which are then read one by one: lists alone may
+    /// be what fails.
     pub(in crate::controller) fn list_failed(
         &mut self,
         origin: &Origin,
@@ -94,13 +94,8 @@ impl Index {
         error: &LookError,
         heard: Heard,
     ) {
-        let alone = matches!(heard, Heard::Outage { .. }) || error.reason == Reason::LiveAPIError;
         if let Some(queue) = self.queues.get_mut(&origin.load) {
-            queue.pages.over();
-            queue.pages.measured(1, SignedDuration::ZERO);
-            for key in asked.keys().filter(|_| alone) {
-                queue.pages.missed(key);
-            }
+            queue.pages.failed(at, &self.timings);
         }
         for (key, account) in asked {
             self.contact_failed(origin, account, at, error.reason);

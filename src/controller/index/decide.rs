@@ -45,7 +45,11 @@ impl Index {
         let Some(job) = self.jobs.get_mut(key) else { return decided };
         if entries.is_empty() && job.memory.idle() {
             decided.loads = self.withdraw(key);
-            self.jobs.remove(key);
+            for load in self.jobs.remove(key).into_iter().flat_map(|job| job.queued) {
+                if let Some(queue) = self.queues.get_mut(&load) {
+                    queue.pages.read(key);
+                }
+            }
             return decided;
         }
         job.memory.clock_ahead(ahead);

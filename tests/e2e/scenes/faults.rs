@@ -102,14 +102,16 @@ pub(crate) async fn an_outage_across_the_stop_delays_it_and_no_more() {
 
 pub(crate) async fn case_69_a_job_that_is_not_static_is_told_before_and_never_called() {
     let stage = Stage::open("not-static").await;
-    let news = stage.channel_that_is("news", json!({ "static": false })).await;
+    let (news, sport) = (stage.channel_that_is("news", json!({ "static": false })).await, stage.channel("sport").await);
     let start = in_seconds(4);
     let window = stage.window("news", &news).between(start, plus(start, 2)).create().await;
+    let control = stage.window("control", &sport).between(start, plus(start, 2)).create().await;
     let told = window.until("it shows that its job is not static", ready("False", "NotStatic")).await;
     assert_eq!(told.phase, "Pending");
     let failed = window.reaches("Failed").await;
     assert_eq!(failed.activation.reason, "NotStatic");
-    until_past(plus(start, 2)).await;
+    control.reaches("Finished").await;
+    sport.was_called(1, 1).await;
     window.until("its stop is dropped", |status| status.deactivation.state == "cancelled").await;
     news.was_left_alone().await;
 }

@@ -20,6 +20,20 @@ pub(crate) async fn health_and_readiness_answer() {
     }
 }
 
+/// `make test-null` plays this one too, where all others fail: it shows that the stage stands there and the stand-in acts.
+pub(crate) async fn every_generation_is_observed() {
+    let stages = [Stage::open("observed").await, Stage::unattended("observed-alone").await];
+    let operator = stages[1].start_operator().await;
+    for stage in &stages {
+        let news = stage.channel("news").await;
+        let window = stage.window("news", &news).between(in_seconds(300), in_seconds(600)).create().await;
+        window.edit(json!({ "description": "Edited" })).await;
+        window.until("its latest generation is observed", |_| true).await;
+        news.was_left_alone().await;
+    }
+    operator.scrape().await;
+}
+
 pub(crate) async fn metrics_count_what_was_done() {
     let stage = Stage::unattended("metrics").await;
     let operator = stage.start_operator().await;

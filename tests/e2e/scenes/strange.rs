@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Channel, Plane, Stage, bare_plane, blocking, in_seconds, install_definitions_without_rules, install_rights,
+    patience,
 };
 
 /// A control plane whose definitions let everything through.
@@ -31,7 +32,9 @@ async fn apply(stage: &Stage, name: &str, channel: &Channel, (start, stop): (Tim
 pub(super) async fn shows(stage: &Stage, name: &str, path: &str, wanted: &str) {
     let (namespace, object) = (format!("--namespace={}", stage.namespace), format!("jobstartstop/{name}"));
     let condition = format!("--for=jsonpath={{{path}}}={wanted}");
-    stage.plane().kubectl(["wait", &namespace, &object, &condition, "--timeout=30s"]).await;
+    let timeout = format!("--timeout={}s", patience().as_secs());
+    let waited = stage.plane().try_kubectl(["wait", &namespace, &object, &condition, &timeout]).await;
+    waited.unwrap_or_else(|error| panic!("{name} never shows {path} {wanted}: {error}"));
 }
 
 pub(crate) async fn an_object_that_cannot_be_fully_read_is_stopped_and_not_started_and_stops_no_other() {

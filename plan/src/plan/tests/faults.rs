@@ -27,6 +27,24 @@ fn a_start_refused_for_capacity_is_repeated_until_it_is_taken() {
 }
 
 #[test]
+fn however_often_it_was_refused_ahead_a_start_is_made_at_its_time() {
+    for lead in [5, 20, 60, 120, 600] {
+        for refusals in 1..30 {
+            let seconds = jiff::SignedDuration::from_secs(lead);
+            let mut rig = Rig::new().with_window("w", 1000, 2000, |w| w.lead = seconds);
+            rig.activate_faults = vec![Fault::Refused(Reason::WaitingForCapacity); refusals];
+            rig.until(3000);
+            let made = times(&rig, Verb::Activate);
+            assert_eq!(made.len(), refusals + 1);
+            // A repeat is read for first; the rig's reads take 5 ms.
+            let in_time = made.iter().any(|at| (1_000_000..=1_000_005).contains(at));
+            let taken_ahead = *made.last().unwrap() < 1_000_000;
+            assert!(taken_ahead || in_time, "a lead of {lead} s makes it late: {:?}", rig.calls());
+        }
+    }
+}
+
+#[test]
 fn a_refused_start_past_its_deadline_has_failed() {
     let mut rig = Rig::one();
     rig.edit("w", |w| w.starting_deadline = Some(jiff::SignedDuration::from_secs(60)));
