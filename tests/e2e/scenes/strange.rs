@@ -33,8 +33,8 @@ pub(super) async fn shows(stage: &Stage, name: &str, path: &str, wanted: &str) {
     let (namespace, object) = (format!("--namespace={}", stage.namespace), format!("jobstartstop/{name}"));
     let condition = format!("--for=jsonpath={{{path}}}={wanted}");
     let timeout = format!("--timeout={}s", patience().as_secs());
-    let waited = stage.plane().try_kubectl(["wait", &namespace, &object, &condition, &timeout]).await;
-    waited.unwrap_or_else(|error| panic!("{name} never shows {path} {wanted}: {error}"));
+    let shown = stage.plane().try_kubectl(["wait", &namespace, &object, &condition, &timeout]).await;
+    shown.unwrap_or_else(|error| panic!("{name} never shows {path} {wanted}: {error}"));
 }
 
 pub(crate) async fn an_object_that_cannot_be_fully_read_is_stopped_and_not_started_and_stops_no_other() {
