@@ -2,7 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use plan::admit::Limits;
 use plan::conditions::{Condition, Health, Status};
@@ -53,8 +52,6 @@ pub(super) struct Account {
     /// The status that the apiserver has acknowledged.
     pub(super) status: LiveAccountStatus,
     pub(super) write_failures: u32,
-    /// What of the stored object could not be read, if anything.
-    pub(super) unread: Option<String>,
 }
 
 impl Account {
@@ -88,17 +85,7 @@ impl Account {
             last_contact: None,
             status: object.status.unwrap_or_default(),
             write_failures: 0,
-            unread: None,
         }
-    }
-
-    /// Takes over of a version that cannot be fully read what does not depend on that; the spec stays as it was read.
-    pub(super) fn renew_unread(&mut self, metadata: &ObjectMeta, what: String) {
-        self.generation = metadata.generation.unwrap_or(0);
-        self.deleting = metadata.deletion_timestamp.is_some();
-        self.finalizers = metadata.finalizers.clone().unwrap_or_default();
-        self.resource_version = metadata.resource_version.clone().unwrap_or_default();
-        self.unread = Some(what);
     }
 
     /// Whether the two objects ask for the same: only their statuses, or nothing, differ.
@@ -213,12 +200,6 @@ impl Account {
             None if self.key_accepted == Some(false) => {
                 Health::Stalled(Reason::KeyRefused, Reason::KeyRefused.meaning().into())
             }
-            None if let Some(what) = &self.unread => Health::Stalled(
-                Reason::Undecodable,
-                format!(
-                    "A part of the object cannot be read; for it holds what was read before, or the default. {what}"
-                ),
-            ),
             None => Health::Ready(Reason::AccountReady, "Calls can be made.".into()),
         }
     }

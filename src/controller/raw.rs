@@ -26,8 +26,8 @@ pub(super) struct Raw<K> {
 #[derive(Debug)]
 pub(super) struct Read<K> {
     pub(super) object: K,
-    /// The fields that could not be read, each with why.
-    pub(super) left_out: Vec<String>,
+    /// The first field that could not be read, and why.
+    pub(super) left_out: Option<String>,
 }
 
 /// How many fields may be left out of one object.
@@ -41,7 +41,7 @@ impl<K: DeserializeOwned> Raw<K> {
         if let Value::Object(fields) = &mut content {
             fields.insert("metadata".to_owned(), metadata);
         }
-        let mut left_out = Vec::new();
+        let mut left_out = None;
         for _ in 0..MOST_LEFT_OUT {
             let error = match serde_path_to_error::deserialize::<_, K>(&content) {
                 Ok(object) => return Ok(Read { object, left_out }),
@@ -51,9 +51,9 @@ impl<K: DeserializeOwned> Raw<K> {
             if !leave_out(&mut content, error.path()) {
                 return Err(why);
             }
-            left_out.push(why);
+            left_out.get_or_insert(why);
         }
-        Err(left_out.swap_remove(0))
+        Err(left_out.unwrap_or_default())
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_whole_object_is_read_whole() {
         let read = object(|_| ()).unwrap();
-        assert!(read.left_out.is_empty());
+        assert_eq!(read.left_out, None);
         assert_eq!(read.object.status.unwrap().conditions.len(), 1);
     }
 
@@ -175,7 +175,7 @@ mod tests {
                 object.pointer_mut(parent).unwrap()[field] = wrong;
             });
             let read = read.unwrap();
-            assert!(read.left_out[0].starts_with(named) && read.left_out.len() == 1, "{:?}", read.left_out);
+            assert!(read.left_out.as_ref().is_some_and(|why| why.starts_with(named)), "{:?}", read.left_out);
             assert_eq!(read.object.spec.job_id, "a");
             assert_eq!(read.object.status.unwrap().activation.state, "finished", "{pointer}: the rest is read");
         }
@@ -189,7 +189,7 @@ mod tests {
         });
         let read = read.unwrap();
         assert_eq!(read.object.status.unwrap().conditions[0].type_, "Ready");
-        assert!(read.left_out[0].contains("status.conditions[0]"));
+        assert!(read.left_out.unwrap().contains("status.conditions[0]"));
     }
 
     #[test]

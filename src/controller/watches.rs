@@ -20,7 +20,7 @@ use crate::api::{JobStartStop, LiveAccount};
 use crate::observe::Readiness;
 
 use super::accounts::{Account, Dialling};
-use super::raw::Raw;
+use super::raw::{Raw, Read};
 use super::shared::Shared;
 use super::window::{Stored, name_of};
 
@@ -211,35 +211,32 @@ struct Accounts {
     dialling: Dialling,
 }
 
+impl Accounts {
+    /// An account that was read before keeps what was read: a stop may hang on it.
+    fn unusable(&self, name: &AccountName, why: &str) {
+        self.shared.metrics.undecodable();
+        tracing::error!(account = %name, why, "the stored object cannot be used; what was read before holds");
+    }
+}
+
 impl Watched for Accounts {
     type Object = Raw<LiveAccount>;
     type Key = AccountName;
 
     fn apply(&self, object: Self::Object) -> Option<AccountName> {
         let name = name_of(&object);
-        let metadata = object.meta().clone();
-        let read = object.read();
-        let unread = match &read {
-            Ok(read) => read.left_out.iter().find(|what| what.starts_with("spec")).cloned(),
-            Err(why) => Some(why.clone()),
-        };
-        if let Some(what) = &unread {
-            self.shared.metrics.undecodable();
-            tracing::error!(account = %name, what, "the stored object cannot be fully read");
+        match object.read() {
+            Ok(Read { object, left_out }) if left_out.as_ref().is_none_or(|what| !what.starts_with("spec")) => {
+                let mut index = self.shared.index();
+                let account = Account::parse(object, &self.dialling, index.deletion_policy());
+                let touched = index.apply_account(&name, account, self.shared.clock.now());
+                drop(index);
+                self.shared.secrets_changed.notify_waiters();
+                self.shared.changed(touched);
+            }
+            Ok(Read { left_out: why, .. }) => self.unusable(&name, &why.unwrap_or_default()),
+            Err(why) => self.unusable(&name, &why),
         }
-        let mut index = self.shared.index();
-        let kept = unread.as_ref().and_then(|what| index.account_unread(&name, &metadata, what));
-        let mut touched = kept.clone().unwrap_or_default();
-        if let (None, Ok(read)) = (kept, read)
-            && read.left_out.iter().all(|what| !decides_where_the_key_goes(what))
-        {
-            let mut account = Account::parse(read.object, &self.dialling, index.deletion_policy());
-            account.unread = unread;
-            touched = index.apply_account(&name, account, self.shared.clock.now());
-        }
-        drop(index);
-        self.shared.secrets_changed.notify_waiters();
-        self.shared.changed(touched);
         Some(name)
     }
 
@@ -254,11 +251,6 @@ impl Watched for Accounts {
         self.shared.secrets_changed.notify_waiters();
         self.shared.changed(touched);
     }
-}
-
-/// A default for these would send a key elsewhere, or another one.
-fn decides_where_the_key_goes(field: &str) -> bool {
-    field.starts_with("spec.endpoint") || field.starts_with("spec.apiKeySecretRef")
 }
 
 async fn accounts(shared: Arc<Shared>, client: Client, scope: Option<String>, dialling: Dialling) {

@@ -87,7 +87,7 @@ impl Stored {
     /// Reads an object as it is stored. What cannot be read keeps the window from starting and not from stopping.
     pub(super) fn read(raw: Raw<JobStartStop>) -> Result<Self, Unusable> {
         let Read { object, left_out } = raw.read().map_err(Unusable::Unreadable)?;
-        Self::parse(object, left_out.into_iter().next())
+        Self::parse(object, left_out)
     }
 
     fn parse(object: JobStartStop, left_out: Option<String>) -> Result<Self, Unusable> {

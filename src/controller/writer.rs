@@ -183,7 +183,7 @@ pub(super) async fn accounts(shared: Arc<Shared>, client: Client) {
 
 async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName) {
     let Some(write) = shared.index().account_write(name, shared.clock.now()) else { return };
-    let answer: Result<Raw<LiveAccount>, _> = match &write {
+    let answer: Result<LiveAccount, _> = match &write {
         AccountWrite::Finalizers { resource_version, finalizers } => {
             put_finalizers(client, name, resource_version, finalizers).await
         }
@@ -194,15 +194,8 @@ async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName
     shared.metrics.apiserver_write("account", answer.as_ref().map(|_| ()).map_err(WriteError::code));
     match answer {
         Ok(object) => {
-            let metadata = object.meta().clone();
-            let written = match write {
-                AccountWrite::Finalizers { .. } => None,
-                AccountWrite::Status { status, .. } => Some(*status),
-            };
-            let finalizers = written.is_none();
-            let status = object.read().ok().and_then(|read| read.object.status);
-            shared.index().account_written(name, &metadata, status.or(written));
-            if finalizers {
+            shared.index().account_written(name, &object);
+            if matches!(write, AccountWrite::Finalizers { .. }) {
                 shared.accounts.push(name.clone());
             }
         }

@@ -1,11 +1,10 @@
 //! What is to be stored, and what came of it.
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use plan::timings::backoff;
 use plan::{AccountName, Deletion, FinalizerWish, ObjectName, Phase, Record, WindowId};
 
-use crate::api::{JobStartStopStatus, LiveAccountStatus, WindowCounts};
+use crate::api::{JobStartStopStatus, LiveAccount, LiveAccountStatus, WindowCounts};
 use crate::controller::status;
 use crate::controller::window::FINALIZER;
 
@@ -123,17 +122,12 @@ impl Index {
     }
 
     /// The apiserver stored the account's status.
-    pub(in crate::controller) fn account_written(
-        &mut self,
-        name: &AccountName,
-        metadata: &ObjectMeta,
-        status: Option<LiveAccountStatus>,
-    ) {
+    pub(in crate::controller) fn account_written(&mut self, name: &AccountName, object: &LiveAccount) {
         if let Some(account) = self.accounts.get_mut(name) {
             account.write_failures = 0;
-            account.resource_version = metadata.resource_version.clone().unwrap_or_default();
-            account.finalizers = metadata.finalizers.clone().unwrap_or_default();
-            account.status = status.unwrap_or_else(|| account.status.clone());
+            account.resource_version = object.metadata.resource_version.clone().unwrap_or_default();
+            account.finalizers = object.metadata.finalizers.clone().unwrap_or_default();
+            account.status = object.status.clone().unwrap_or_default();
         }
     }
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use plan::{AccountName, Deletion, JobKey, ObjectName, WindowId};
 
 use crate::controller::accounts::Account;
@@ -137,19 +136,6 @@ impl Index {
             }
         }
         users.iter().flat_map(|id| self.place(id)).collect()
-    }
-
-    /// The account is stored in a way that cannot be fully read. One that was read before keeps what was read: a stop may
-    /// hang on it. `None`: it was not.
-    pub(in crate::controller) fn account_unread(
-        &mut self,
-        name: &AccountName,
-        metadata: &ObjectMeta,
-        what: &str,
-    ) -> Option<BTreeSet<JobKey>> {
-        self.accounts.get_mut(name)?.renew_unread(metadata, what.to_owned());
-        self.stale_accounts.insert(name.clone());
-        Some(self.jobs_of(name))
     }
 
     pub(in crate::controller) fn remove_account(&mut self, name: &AccountName) -> BTreeSet<JobKey> {
