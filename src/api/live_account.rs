@@ -1,9 +1,12 @@
 //! `LiveAccount`: the key, the endpoint and the limits that windows are switched with.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{DeletionPolicy, NEVER_OBSERVED, is_default, rules};
 
@@ -166,6 +169,11 @@ pub struct LiveAccountStatus {
     #[serde(skip_serializing_if = "is_default")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+
+    /// What another version of the operator wrote and this one does not know: carried through whole writes.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: BTreeMap<String, Value>,
 }
 
 /// Windows by phase.

@@ -2,21 +2,26 @@
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
-use kube::ResourceExt;
+use k8s_openapi::apimachinery::pkg::apis::meta;
 use plan::admit::Limits;
 use plan::conditions::{Condition, Health, Status};
 use plan::skew::Skew;
 use plan::{DeletionPolicy, ObjectName, Reason, Trouble};
+use serde_json::json;
 
 use crate::api::{self, LiveAccount, LiveAccountStatus};
 use crate::live::{ApiKey, Endpoint, LiveClient, Timeouts, Transport};
 
 use super::conditions::{self, whole_seconds};
-use super::window::Defaults;
+use super::raw::{Raw, Read};
+use super::window::{Defaults, name_of};
 
 /// The finalizer under which a LiveAccount stays while one of its windows has its job on: a namespace is deleted in
 /// any order, and the stop needs the account.
 pub(super) const IN_USE: &str = "scheduler.bcovlive.io/in-use";
+
+const KEY_ACCEPTED: &str = "KeyAccepted";
+const CLOCK_SKEW: &str = "ClockSkew";
 
 /// How clients are made.
 #[derive(Clone, Debug)]
@@ -36,6 +41,8 @@ pub(super) struct Account {
     pub(super) deleting: bool,
     pub(super) finalizers: Vec<String>,
     pub(super) endpoint: Result<Endpoint, Trouble>,
+    /// What of its spec cannot be read: then it serves only the windows that have their job on.
+    pub(super) unreadable: Option<Trouble>,
     /// Namespace and name of the Secret, and the key in it.
     pub(super) secret: ObjectName,
     secret_key: String,
@@ -54,24 +61,45 @@ pub(super) struct Account {
     pub(super) write_failures: u32,
 }
 
+/// What neither says where calls go nor with which key: a stop can be made without it.
+const ASIDE: [&str; 4] = ["spec.defaults", "spec.limits", "spec.accountID", "status"];
+
+/// The object without what cannot be read of it.
+pub(super) fn read(raw: Raw<LiveAccount>) -> Result<Read<LiveAccount>, String> {
+    let again = raw.clone();
+    raw.read().or_else(|why| {
+        let mut read = again.with_spec(json!({ "apiKeySecretRef": { "name": "" } })).read()?;
+        read.left_out.insert(0, why);
+        Ok(read)
+    })
+}
+
 impl Account {
     /// Reads the object. The key comes apart from it, by [`Account::take_secret`].
-    pub(super) fn parse(object: LiveAccount, dialling: &Dialling, flag: DeletionPolicy) -> Self {
-        let namespace = object.namespace().unwrap_or_default();
+    pub(super) fn parse(read: Read<LiveAccount>, dialling: &Dialling, flag: DeletionPolicy) -> Self {
+        let Read { object, left_out } = read;
+        let name = name_of(&object);
+        let unreadable = unreadable(&name, &left_out);
+        let aside = |what: &String| ASIDE.iter().any(|aside| what.starts_with(aside));
+        let lost = unreadable.clone().filter(|_| !left_out.iter().all(aside));
+        let namespace = name.namespace;
         let spec = object.spec;
+        // What cannot be read may be the wish to keep them.
+        let ttl = spec.defaults.ttl_seconds_after_finished.filter(|_| unreadable.is_none());
         let policy = spec.defaults.deletion_policy.map_or(flag, DeletionPolicy::from);
         Self {
             generation: object.metadata.generation.unwrap_or(0),
             deleting: object.metadata.deletion_timestamp.is_some(),
             finalizers: object.metadata.finalizers.unwrap_or_default(),
             resource_version: object.metadata.resource_version.unwrap_or_default(),
-            endpoint: endpoint(spec.endpoint.as_deref(), &dialling.allowed),
+            endpoint: lost.map_or_else(|| endpoint(spec.endpoint.as_deref(), &dialling.allowed), Err),
+            unreadable,
             secret: ObjectName::new(namespace, spec.api_key_secret_ref.name),
             secret_key: spec.api_key_secret_ref.key,
             defaults: Defaults {
                 deletion_policy: policy,
                 activation_lead: SignedDuration::from_secs(i64::from(spec.defaults.activation_lead_seconds)),
-                ttl: spec.defaults.ttl_seconds_after_finished.map(|s| SignedDuration::from_secs(i64::from(s))),
+                ttl: ttl.map(|s| SignedDuration::from_secs(i64::from(s))),
             },
             limits: Limits {
                 simultaneous_activations: spec.limits.simultaneous_activations,
@@ -96,10 +124,28 @@ impl Account {
             && self.defaults == other.defaults
             && self.limits == other.limits
             && self.deleting == other.deleting
+            && self.unreadable == other.unreadable
+    }
+
+    /// Where a newer version cannot be fully read, what was read before holds.
+    fn holding(self, before: &Self) -> Self {
+        let lost = |account: &Self| account.endpoint.as_ref().is_err_and(|why| why.reason == Reason::Undecodable);
+        if self.unreadable.is_none() || lost(before) {
+            return self;
+        }
+        Self {
+            endpoint: before.endpoint.clone(),
+            secret: before.secret.clone(),
+            secret_key: before.secret_key.clone(),
+            defaults: before.defaults,
+            limits: before.limits,
+            ..self
+        }
     }
 
     /// Takes over a newer version of the object; what was learnt with an unchanged key stays.
     pub(super) fn renew(&mut self, newer: Self) {
+        let newer = newer.holding(self);
         let same_key = self.secret == newer.secret
             && self.secret_key == newer.secret_key
             && self.endpoint.as_ref().ok() == newer.endpoint.as_ref().ok();
@@ -155,12 +201,13 @@ impl Account {
         self.client.as_ref().err().cloned()
     }
 
-    /// The same for a window: an account that is being deleted is there only for those that have their job on.
+    /// The same for a window: an account that is being deleted, or cannot be fully read, is there only for those that
+    /// have their job on.
     pub(super) fn access_for(&self, name: &ObjectName, has_it_on: bool) -> Option<Trouble> {
         if self.deleting && !has_it_on {
             return Some(trouble(Reason::AccountNotFound, format!("The LiveAccount {name} is being deleted.")));
         }
-        self.access()
+        self.unreadable.clone().filter(|_| !has_it_on).or_else(|| self.access())
     }
 
     /// The finalizers that it should bear, if not those that it bears.
@@ -189,12 +236,14 @@ impl Account {
             conditions: conditions
                 .into_iter()
                 .map(|next| conditions::stored(&self.status.conditions, &next, self.generation, &whole_seconds(now)))
+                .chain(self.status.conditions.iter().filter(|condition| !ours(condition)).cloned())
                 .collect(),
+            unknown: self.status.unknown.clone(),
         }
     }
 
     fn health(&self) -> Health {
-        match self.access().or_else(|| self.key_gone.clone()) {
+        match self.unreadable.clone().or_else(|| self.access()).or_else(|| self.key_gone.clone()) {
             Some(Trouble { reason, message }) if reason.stalls() => Health::Stalled(reason, message),
             Some(Trouble { reason, message }) => Health::Reconciling(reason, message),
             None if self.key_accepted == Some(false) => {
@@ -210,7 +259,7 @@ impl Account {
             Some(false) => (Status::False, Reason::KeyRefused),
             None => (Status::Unknown, Reason::KeyNotUsed),
         };
-        Condition { kind: "KeyAccepted", status, reason, message: reason.meaning().into() }
+        Condition { kind: KEY_ACCEPTED, status, reason, message: reason.meaning().into() }
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -218,12 +267,27 @@ impl Account {
     }
 }
 
+/// A condition that this version writes.
+fn ours(condition: &meta::v1::Condition) -> bool {
+    let kind = condition.type_.as_str();
+    [KEY_ACCEPTED, CLOCK_SKEW].contains(&kind) || plan::conditions::KINDS.contains(&kind)
+}
+
+fn unreadable(name: &ObjectName, left_out: &[String]) -> Option<Trouble> {
+    let what: Vec<&str> = left_out.iter().map(String::as_str).filter(|what| !what.starts_with("status")).collect();
+    (!what.is_empty()).then(|| {
+        let meaning = "no start is made with it, a stop that is due is where key and endpoint are known";
+        let message = format!("The LiveAccount {name} cannot be fully read: {meaning}. {}", what.join("; "));
+        trouble(Reason::Undecodable, message)
+    })
+}
+
 /// Our clock against the Live API's, where they certainly differ.
 fn skew_condition(skew: Skew) -> Option<Condition> {
     let off = skew.told()?;
     let (seconds, how) = (off.abs().as_secs(), if off.is_positive() { "ahead of" } else { "behind" });
     let message = format!("This machine's clock is at least {seconds} s {how} the Live API's.");
-    Some(Condition { kind: "ClockSkew", status: Status::True, reason: Reason::ClockSkew, message })
+    Some(Condition { kind: CLOCK_SKEW, status: Status::True, reason: Reason::ClockSkew, message })
 }
 
 fn endpoint(named: Option<&str>, allowed: &[Endpoint]) -> Result<Endpoint, Trouble> {

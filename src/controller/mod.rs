@@ -20,6 +20,7 @@ mod shared;
 mod status;
 #[cfg(test)]
 mod stored_fixtures;
+mod unread;
 mod watches;
 mod window;
 mod writer;
@@ -147,6 +148,7 @@ impl Convergence {
         parts.spawn(watches::run(Arc::clone(&shared), client.clone(), namespaces, dialling));
         parts.spawn(decide(Arc::clone(&shared)));
         parts.spawn(definitions::run(Arc::clone(&shared), client.clone()));
+        parts.spawn(unread::run(Arc::clone(&shared), client.clone()));
         parts.spawn(ask_for_lists(Arc::clone(&shared), lists));
         parts.spawn(events::run(Arc::clone(&shared), client.clone(), instance, notices));
         parts.spawn(writer::accounts(Arc::clone(&shared), client.clone()));

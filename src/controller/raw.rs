@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use serde_path_to_error::{Path, Segment};
 
 /// An object of kind `K`: its metadata, and the rest as JSON.
@@ -26,8 +26,8 @@ pub(super) struct Raw<K> {
 #[derive(Debug)]
 pub(super) struct Read<K> {
     pub(super) object: K,
-    /// The first field that could not be read, and why.
-    pub(super) left_out: Option<String>,
+    /// The fields that could not be read, each with the reason.
+    pub(super) left_out: Vec<String>,
 }
 
 /// How many fields may be left out of one object.
@@ -41,20 +41,49 @@ impl<K: DeserializeOwned> Raw<K> {
         if let Value::Object(fields) = &mut content {
             fields.insert("metadata".to_owned(), metadata);
         }
-        let mut left_out = None;
-        for _ in 0..MOST_LEFT_OUT {
-            let error = match serde_path_to_error::deserialize::<_, K>(&content) {
-                Ok(object) => return Ok(Read { object, left_out }),
-                Err(error) => error,
-            };
-            let why = error.to_string();
-            if !leave_out(&mut content, error.path()) {
-                return Err(why);
-            }
-            left_out.get_or_insert(why);
-        }
-        Err(left_out.unwrap_or_default())
+        tolerant(content)
     }
+}
+
+impl<K> Raw<K> {
+    /// The status as it stands there.
+    pub(super) fn status(&self) -> &Value {
+        &self.rest["status"]
+    }
+
+    /// What of the status can be read.
+    pub(super) fn read_status<S: DeserializeOwned + Default>(&self) -> S {
+        #[derive(Deserialize)]
+        struct Part<S> {
+            status: S,
+        }
+        let content = json!({ "status": self.status() });
+        tolerant::<Part<S>>(content).map(|read| read.object.status).unwrap_or_default()
+    }
+
+    /// The same object with another spec.
+    pub(super) fn with_spec(mut self, spec: Value) -> Self {
+        if let Value::Object(fields) = &mut self.rest {
+            fields.insert("spec".to_owned(), spec);
+        }
+        self
+    }
+}
+
+fn tolerant<T: DeserializeOwned>(mut content: Value) -> Result<Read<T>, String> {
+    let mut left_out = Vec::new();
+    while left_out.len() < MOST_LEFT_OUT {
+        let error = match serde_path_to_error::deserialize::<_, T>(&content) {
+            Ok(object) => return Ok(Read { object, left_out }),
+            Err(error) => error,
+        };
+        let may_go = leave_out(&mut content, error.path());
+        left_out.push(error.to_string());
+        if !may_go {
+            break;
+        }
+    }
+    Err(left_out.join("; "))
 }
 
 /// Takes the value at the path out. `false`: there is no such part, or it is one that no object is without.
@@ -125,10 +154,8 @@ impl<K: Resource> Resource for Raw<K> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::api::JobStartStop;
+    use crate::api::{JobStartStop, JobStartStopStatus};
 
     fn object(change: impl FnOnce(&mut Value)) -> Result<Read<JobStartStop>, String> {
         let mut object = json!({
@@ -156,7 +183,7 @@ mod tests {
     #[test]
     fn a_whole_object_is_read_whole() {
         let read = object(|_| ()).unwrap();
-        assert_eq!(read.left_out, None);
+        assert!(read.left_out.is_empty());
         assert_eq!(read.object.status.unwrap().conditions.len(), 1);
     }
 
@@ -175,7 +202,7 @@ mod tests {
                 object.pointer_mut(parent).unwrap()[field] = wrong;
             });
             let read = read.unwrap();
-            assert!(read.left_out.as_ref().is_some_and(|why| why.starts_with(named)), "{:?}", read.left_out);
+            assert!(read.left_out[0].starts_with(named), "{:?}", read.left_out);
             assert_eq!(read.object.spec.job_id, "a");
             assert_eq!(read.object.status.unwrap().activation.state, "finished", "{pointer}: the rest is read");
         }
@@ -189,7 +216,26 @@ mod tests {
         });
         let read = read.unwrap();
         assert_eq!(read.object.status.unwrap().conditions[0].type_, "Ready");
-        assert!(read.left_out.unwrap().contains("status.conditions[0]"));
+        assert!(read.left_out[0].contains("status.conditions[0]"));
+    }
+
+    #[test]
+    fn every_field_that_cannot_be_read_is_named() {
+        let read = object(|object| {
+            object["spec"]["suspend"] = json!("yes");
+            object["spec"]["cancel"] = json!(0);
+        });
+        let named = read.unwrap().left_out.join("; ");
+        assert!(named.contains("spec.suspend") && named.contains("spec.cancel"), "{named}");
+    }
+
+    #[test]
+    fn a_status_is_read_whatever_became_of_the_spec() {
+        let object = json!({ "metadata": {}, "spec": 7, "status": { "phase": "Active", "finishedAt": 12 } });
+        let raw: Raw<JobStartStop> = serde_json::from_value(object).unwrap();
+        assert_eq!(raw.read_status::<JobStartStopStatus>().phase, "Active");
+        let bare: Raw<JobStartStop> = serde_json::from_value(json!({ "metadata": {}, "status": [] })).unwrap();
+        assert_eq!(bare.read_status::<JobStartStopStatus>(), JobStartStopStatus::default());
     }
 
     #[test]

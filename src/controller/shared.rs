@@ -40,6 +40,8 @@ pub(super) struct Shared {
     pub(super) accounts: Backlog<AccountName>,
     /// Windows of which it is to be found out whether their definition is being deleted with them.
     pub(super) unclear: Backlog<WindowId>,
+    /// Objects that were seen and are no windows.
+    pub(super) unread: Backlog<ObjectName>,
     pub(super) secrets_changed: Notify,
     /// Secrets to be read again.
     pub(super) doubted: Backlog<ObjectName>,
@@ -81,6 +83,7 @@ impl Shared {
             windows: Backlog::default(),
             accounts: Backlog::default(),
             unclear: Backlog::default(),
+            unread: Backlog::default(),
             secrets_changed: Notify::new(),
             doubted: Backlog::default(),
             orders,

@@ -12,13 +12,20 @@ use super::window::Stored;
 
 /// A window's record: what this process planned, else what is stored.
 pub(super) fn record(stored: &Stored) -> Option<Record> {
-    stored.planned.as_ref().map(|planned| planned.record.clone()).or_else(|| stored_record(&stored.status))
+    stored.planned.as_ref().map(|planned| planned.record.clone()).or_else(|| stored_record(stored))
 }
 
 /// What the stored status tells of a window; `None` when no operator has written one yet.
-pub(super) fn stored_record(status: &JobStartStopStatus) -> Option<Record> {
-    let activation = task(&status.activation)?;
-    let deactivation = task(&status.deactivation)?;
+pub(super) fn stored_record(stored: &Stored) -> Option<Record> {
+    let status = &stored.status;
+    let (activation, deactivation) = match (task(&status.activation, status), task(&status.deactivation, status)) {
+        (None, None) => return None,
+        (Some(activation), Some(deactivation)) => (activation, deactivation),
+        (activation, deactivation) => {
+            let new = Record::new(&stored.window());
+            (activation.unwrap_or(new.activation), deactivation.unwrap_or(new.deactivation))
+        }
+    };
     let ready = shown(status, "Ready");
     let trouble = ready
         .filter(|ready| ready.status == "False")
@@ -44,10 +51,32 @@ fn shown<'a>(status: &'a JobStartStopStatus, kind: &str) -> Option<&'a Condition
     status.conditions.iter().find(|condition| condition.type_ == kind)
 }
 
-fn task(status: &TaskStatus) -> Option<Task> {
+/// The first state of a task that stands there in a word of another version.
+pub(super) fn strange_state(status: &JobStartStopStatus) -> Option<String> {
+    let tasks = [("activation", &status.activation), ("deactivation", &status.deactivation)];
+    tasks.into_iter().find(|(_, task)| strange(&task.state)).map(|(half, task)| {
+        format!("status.{half}.state: this version does not know the state {:?}", bounded(&task.state))
+    })
+}
+
+fn strange(state: &str) -> bool {
+    !state.is_empty() && TaskState::parse(state).is_none()
+}
+
+/// The state of a task. One in an unknown word is what the rest of the status makes of it: what may still have to be
+/// stopped is pending.
+fn state(task: &TaskStatus, whole: &JobStartStopStatus) -> TaskState {
+    TaskState::parse(&task.state).unwrap_or(match (task.confirmed_at.as_str(), whole.finished_at.as_str()) {
+        ("", "") => TaskState::Pending,
+        ("", _) => TaskState::Cancelled,
+        _ => TaskState::Finished,
+    })
+}
+
+fn task(status: &TaskStatus, whole: &JobStartStopStatus) -> Option<Task> {
     let time = read_status(&status.time)?;
     Some(Task {
-        state: TaskState::parse(&status.state)?,
+        state: state(status, whole),
         reason: Reason::parse(&status.reason),
         message: status.message.clone(),
         time,
@@ -70,8 +99,16 @@ pub(super) fn render(stored: &Stored, planned: &WindowPlan, memory: &Memory, now
         phase: planned.phase.as_str().to_owned(),
         workflow_id: workflow_id(stored.id.as_str()),
         deletion_policy: stored.spec.deletion_policy.as_str().to_owned(),
-        activation: task_status(&record.activation, &stored.spec.activation_given, &stored.status.activation),
-        deactivation: task_status(&record.deactivation, &stored.spec.deactivation_given, &stored.status.deactivation),
+        activation: task_status(
+            &record.activation,
+            &stored.spec.activation_given,
+            (&stored.status.activation, &stored.status),
+        ),
+        deactivation: task_status(
+            &record.deactivation,
+            &stored.spec.deactivation_given,
+            (&stored.status.deactivation, &stored.status),
+        ),
         job: job(stored, record, planned.phase, memory),
         finished_at: record.finished_at.map(api::time::utc).unwrap_or_default(),
         conditions: planned
@@ -100,9 +137,11 @@ fn given_for(task: &Task, given: &str, stored: &str) -> String {
     if !means(given) && means(stored) { stored.to_owned() } else { given.to_owned() }
 }
 
-fn task_status(task: &Task, given: &str, stored: &TaskStatus) -> TaskStatus {
+fn task_status(task: &Task, given: &str, (stored, whole): (&TaskStatus, &JobStartStopStatus)) -> TaskStatus {
+    // Another version's word stays as long as we have nothing to say against it.
+    let theirs = strange(&stored.state) && task.state == state(stored, whole);
     TaskStatus {
-        state: task.state.as_str().to_owned(),
+        state: if theirs { stored.state.clone() } else { task.state.as_str().to_owned() },
         reason: task.reason.map(|reason| reason.as_str().to_owned()).unwrap_or_default(),
         message: bounded(&task.message),
         given: given_for(task, given, &stored.given),

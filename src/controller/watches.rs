@@ -19,8 +19,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::api::{JobStartStop, LiveAccount};
 use crate::observe::Readiness;
 
-use super::accounts::{Account, Dialling};
-use super::raw::{Raw, Read};
+use super::accounts::{self, Account, Dialling};
+use super::raw::Raw;
 use super::shared::Shared;
 use super::window::{Stored, name_of};
 
@@ -177,11 +177,7 @@ impl Watched for Windows {
                 let touched = self.shared.index().apply_window(stored);
                 self.shared.changed(touched);
             }
-            Err(error) => {
-                self.shared.metrics.undecodable();
-                // A window that was read before keeps what was read.
-                tracing::error!(window = %name, %error, "the stored object is no window; what was read before holds");
-            }
+            Err(_) => self.shared.unread.push(name),
         }
         uid
     }
@@ -213,9 +209,9 @@ struct Accounts {
 
 impl Accounts {
     /// An account that was read before keeps what was read: a stop may hang on it.
-    fn unusable(&self, name: &AccountName, why: &str) {
+    fn unread(&self, name: &AccountName, why: &str) {
         self.shared.metrics.undecodable();
-        tracing::error!(account = %name, why, "the stored object cannot be used; what was read before holds");
+        tracing::error!(account = %name, why, "the stored object cannot be fully read; what was read before holds");
     }
 }
 
@@ -225,17 +221,19 @@ impl Watched for Accounts {
 
     fn apply(&self, object: Self::Object) -> Option<AccountName> {
         let name = name_of(&object);
-        match object.read() {
-            Ok(Read { object, left_out }) if left_out.as_ref().is_none_or(|what| !what.starts_with("spec")) => {
+        match accounts::read(object) {
+            Ok(read) => {
                 let mut index = self.shared.index();
-                let account = Account::parse(object, &self.dialling, index.deletion_policy());
+                let account = Account::parse(read, &self.dialling, index.deletion_policy());
+                if let Some(trouble) = &account.unreadable {
+                    self.unread(&name, &trouble.message);
+                }
                 let touched = index.apply_account(&name, account, self.shared.clock.now());
                 drop(index);
                 self.shared.secrets_changed.notify_waiters();
                 self.shared.changed(touched);
             }
-            Ok(Read { left_out: why, .. }) => self.unusable(&name, &why.unwrap_or_default()),
-            Err(why) => self.unusable(&name, &why),
+            Err(why) => self.unread(&name, &why),
         }
         Some(name)
     }

@@ -1,7 +1,8 @@
 //! A JobStartStop as the index keeps it: parsed once, at the edge, into a compact record.
 
 use jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Resource, ResourceExt};
 use plan::{AccountName, Deletion, DeletionPolicy, ObjectName, Window, WindowId, WindowPlan};
 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
@@ -9,6 +10,7 @@ use crate::live::JobId;
 
 use super::expiry::Attempts;
 use super::raw::{Raw, Read};
+use super::status;
 
 /// The finalizer under which a window keeps its object until its duty is over.
 pub const FINALIZER: &str = "scheduler.bcovlive.io/stop";
@@ -42,6 +44,8 @@ pub(super) struct Spec {
     ttl: Option<SignedDuration>,
     /// What of the object could not be read, if anything.
     undecodable: Option<String>,
+    /// Which account it names could not be read.
+    account_unread: bool,
 }
 
 /// A window in the index.
@@ -90,21 +94,24 @@ impl Stored {
         Self::parse(object, left_out)
     }
 
-    fn parse(object: JobStartStop, left_out: Option<String>) -> Result<Self, Unusable> {
+    fn parse(object: JobStartStop, left_out: Vec<String>) -> Result<Self, Unusable> {
         let (times, unread_time) = times(&object)?;
+        let account_unread = left_out.iter().any(|what| what.starts_with("spec.accountRef"));
+        let strange = object.status.as_ref().and_then(status::strange_state);
+        let unread: Vec<String> = left_out.into_iter().chain(unread_time).chain(strange).collect();
         let metadata = object.metadata;
-        let namespace = metadata.namespace.ok_or(Unusable::Metadata("namespace"))?;
-        let name = ObjectName::new(namespace.clone(), metadata.name.ok_or(Unusable::Metadata("name"))?);
+        let namespace = metadata.namespace.clone().ok_or(Unusable::Metadata("namespace"))?;
+        let name = ObjectName::new(namespace.clone(), metadata.name.clone().ok_or(Unusable::Metadata("name"))?);
         let spec = object.spec;
         let own_policy = spec.deletion_policy.map(DeletionPolicy::from);
         Ok(Self {
-            id: WindowId::new(metadata.uid.ok_or(Unusable::Metadata("uid"))?),
+            id: WindowId::new(metadata.uid.clone().ok_or(Unusable::Metadata("uid"))?),
             name,
             generation: metadata.generation.unwrap_or(0),
-            resource_version: metadata.resource_version.unwrap_or_default(),
-            created: metadata.creation_timestamp.map_or(Timestamp::UNIX_EPOCH, |at| at.0),
-            deletion: if metadata.deletion_timestamp.is_some() { Deletion::Unclear } else { Deletion::No },
-            finalizers: metadata.finalizers.unwrap_or_default(),
+            resource_version: metadata.resource_version.clone().unwrap_or_default(),
+            created: metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |at| at.0),
+            deletion: deletion(&metadata),
+            finalizers: metadata.finalizers.clone().unwrap_or_default(),
             spec: Spec {
                 account: ObjectName::new(namespace, spec.account_ref.name),
                 job: JobId::parse(&spec.job_id)?,
@@ -120,7 +127,8 @@ impl Stored {
                 lead: SignedDuration::ZERO,
                 own_ttl: spec.ttl_seconds_after_finished.map(|s| SignedDuration::from_secs(i64::from(s))),
                 ttl: None,
-                undecodable: left_out.or(unread_time),
+                undecodable: (!unread.is_empty()).then(|| unread.join("; ")),
+                account_unread,
             },
             status: object.status.unwrap_or_default(),
             planned: None,
@@ -129,6 +137,20 @@ impl Stored {
             write_again_at: None,
             expiry: Attempts::default(),
         })
+    }
+
+    /// The same window, in a newer version of which neither job nor times can be read: what was read before holds.
+    pub(super) fn unread_since(&self, newer: &Raw<JobStartStop>, why: &Unusable) -> Self {
+        let metadata = newer.meta();
+        Self {
+            generation: metadata.generation.unwrap_or(0),
+            resource_version: metadata.resource_version.clone().unwrap_or_default(),
+            deletion: deletion(metadata),
+            finalizers: metadata.finalizers.clone().unwrap_or_default(),
+            status: newer.read_status(),
+            spec: Spec { undecodable: Some(why.to_string()), ..self.spec.clone() },
+            ..self.clone()
+        }
     }
 
     /// Applies what the account and the flags say where the object says nothing.
@@ -164,6 +186,13 @@ impl Stored {
         self.finalizers.iter().any(|finalizer| finalizer == FINALIZER)
     }
 
+    /// Which account a window names cannot change: where it cannot be read, the one that was read before holds.
+    pub(super) fn keep_account(&mut self, before: &Self) {
+        if self.spec.account_unread {
+            self.spec.account.clone_from(&before.spec.account);
+        }
+    }
+
     /// Takes over a newer version of the object. What was planned stays: a settled state never goes backwards.
     pub(super) fn renew(&mut self, newer: Self) {
         let (planned, planned_generation) = (self.planned.take(), self.planned_generation);
@@ -180,6 +209,10 @@ impl Stored {
         let number = |stored: &Self| stored.resource_version.parse::<u64>().ok();
         matches!((number(self), number(other)), (Some(mine), Some(theirs)) if mine < theirs)
     }
+}
+
+fn deletion(metadata: &ObjectMeta) -> Deletion {
+    if metadata.deletion_timestamp.is_some() { Deletion::Unclear } else { Deletion::No }
 }
 
 /// Both times; where the spec's cannot be read, the ones that were last understood.

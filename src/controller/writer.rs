@@ -23,7 +23,7 @@ use super::index::{AccountWrite, WindowWrite};
 use super::notice::{self, Notice};
 use super::raw::Raw;
 use super::shared::Shared;
-use super::window::Stored;
+use super::window::{Stored, name_of};
 
 /// Writes under way at once: kube speaks HTTP/1.1 to the apiserver, so each takes a connection.
 pub(super) const WRITERS: usize = 4;
@@ -135,12 +135,13 @@ fn stored(shared: &Shared, id: &WindowId, object: Raw<JobStartStop>, notices: Ve
 }
 
 fn take_up(shared: &Shared, object: Raw<JobStartStop>) {
+    let name = name_of(&object);
     match Stored::read(object) {
         Ok(stored) => {
             let touched = shared.index().apply_window(stored);
             shared.changed(touched);
         }
-        Err(error) => tracing::error!(%error, "the stored object cannot be used"),
+        Err(_) => shared.unread.push(name),
     }
 }
 
@@ -183,7 +184,7 @@ pub(super) async fn accounts(shared: Arc<Shared>, client: Client) {
 
 async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName) {
     let Some(write) = shared.index().account_write(name, shared.clock.now()) else { return };
-    let answer: Result<LiveAccount, _> = match &write {
+    let answer: Result<Raw<LiveAccount>, _> = match &write {
         AccountWrite::Finalizers { resource_version, finalizers } => {
             put_finalizers(client, name, resource_version, finalizers).await
         }
@@ -220,14 +221,14 @@ fn again(shared: &Arc<Shared>, name: AccountName, wait: Duration) {
 
 /// What a write must name of its object. The resource version is the lock: a late write cannot undo a later one. The
 /// uid closes the one hole left, an object made again under the same name.
-struct Meta<'a> {
-    name: &'a ObjectName,
-    uid: Option<&'a WindowId>,
-    resource_version: &'a str,
+pub(super) struct Meta<'a> {
+    pub(super) name: &'a ObjectName,
+    pub(super) uid: Option<&'a WindowId>,
+    pub(super) resource_version: &'a str,
 }
 
 /// Replaces the whole status. The body needs no spec: the apiserver takes nothing but the status from it.
-async fn put_status<K>(client: &Client, meta: &Meta<'_>, status: &impl Serialize) -> Result<K, WriteError>
+pub(super) async fn put_status<K>(client: &Client, meta: &Meta<'_>, status: &impl Serialize) -> Result<K, WriteError>
 where
     K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()> + DeserializeOwned,
 {
@@ -265,7 +266,7 @@ where
     within(api.patch(&name.name, &PatchParams::default(), &Patch::Merge(patch))).await
 }
 
-async fn fetch(client: &Client, name: &ObjectName) -> Result<Raw<JobStartStop>, WriteError> {
+pub(super) async fn fetch(client: &Client, name: &ObjectName) -> Result<Raw<JobStartStop>, WriteError> {
     let api: Api<Raw<JobStartStop>> = Api::namespaced(client.clone(), &name.namespace);
     within(api.get(&name.name)).await
 }

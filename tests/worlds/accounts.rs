@@ -412,6 +412,33 @@ fn case_34_a_refused_key_has_its_secret_read_again_and_another_one_is_used_at_on
     });
 }
 
+/// `behaviours.md`, case 34: it is the call itself that finds the key refused.
+#[test]
+fn case_34_a_call_refused_for_its_key_is_repeated_at_once_with_the_next_one() {
+    simulate(1, async |world| {
+        world.settle("tv");
+        world.jobs(&["studio"]);
+        world.start_operator();
+        world.until(60).await;
+        let (start, stop) = (minutes(20), minutes(25));
+        world.window("tv/news", "studio", (start, stop));
+        world.until(start - 1).await;
+        world.store.cache_lag(Duration::from_mins(1));
+        world.rotate("tv", "tv", "the-next-key");
+        world.until(stop - 1).await;
+        world.rotate("tv", "tv", "the-third-key");
+        world.until(minutes(30)).await;
+        world.assert_blocks("studio", &[(start, stop)]);
+        for operation in [Operation::Activate, Operation::Deactivate] {
+            let tries = calls(world, 0, minutes(30), |call| call.operation == operation);
+            let keys: Vec<_> = tries.iter().map(|call| call.key.as_deref()).collect();
+            assert_eq!(keys, [None, Some("tv")], "{operation:?}");
+            let between = received(&tries[1]) - received(&tries[0]);
+            assert!(between <= 500, "{operation:?} was repeated after {between} ms");
+        }
+    });
+}
+
 /// Once: a key that stays wrong has its Secret read no more often.
 #[test]
 fn case_34_a_key_that_stays_wrong_has_its_secret_read_again_once() {

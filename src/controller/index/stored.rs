@@ -1,10 +1,12 @@
 //! What is to be stored, and what came of it.
 
 use jiff::{SignedDuration, Timestamp};
+use kube::Resource;
 use plan::timings::backoff;
 use plan::{AccountName, Deletion, FinalizerWish, ObjectName, Phase, Record, WindowId};
 
 use crate::api::{JobStartStopStatus, LiveAccount, LiveAccountStatus, WindowCounts};
+use crate::controller::raw::Raw;
 use crate::controller::status;
 use crate::controller::window::FINALIZER;
 
@@ -122,12 +124,12 @@ impl Index {
     }
 
     /// The apiserver stored the account's status.
-    pub(in crate::controller) fn account_written(&mut self, name: &AccountName, object: &LiveAccount) {
+    pub(in crate::controller) fn account_written(&mut self, name: &AccountName, object: &Raw<LiveAccount>) {
         if let Some(account) = self.accounts.get_mut(name) {
             account.write_failures = 0;
-            account.resource_version = object.metadata.resource_version.clone().unwrap_or_default();
-            account.finalizers = object.metadata.finalizers.clone().unwrap_or_default();
-            account.status = object.status.clone().unwrap_or_default();
+            account.resource_version = object.meta().resource_version.clone().unwrap_or_default();
+            account.finalizers = object.meta().finalizers.clone().unwrap_or_default();
+            account.status = object.read_status();
         }
     }
 

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
+use kube::Resource;
 use plan::{AccountName, Deletion, JobKey, ObjectName, WindowId};
 
+use crate::api::JobStartStop;
 use crate::controller::accounts::Account;
-use crate::controller::window::Stored;
+use crate::controller::raw::Raw;
+use crate::controller::window::{Stored, Unusable};
 
 use super::Index;
 
@@ -20,8 +23,11 @@ impl Index {
             // Deleted and made again under the same name, and the deletion was not seen.
             touched.extend(self.remove_window(&known));
         }
-        newer.resolve(&self.defaults(&newer.spec.account));
         let id = newer.id.clone();
+        if let Some(known) = self.windows.get(&id) {
+            newer.keep_account(known);
+        }
+        newer.resolve(&self.defaults(&newer.spec.account));
         match self.windows.get_mut(&id) {
             Some(known) if newer.older_than(known) => return touched,
             Some(known) => known.renew(newer),
@@ -33,6 +39,18 @@ impl Index {
         }
         touched.extend(self.place(&id));
         touched
+    }
+
+    /// A version of a window of which neither job nor times can be read. `None`: nothing is known of it from before
+    /// either.
+    pub(in crate::controller) fn apply_unread(
+        &mut self,
+        newer: &Raw<JobStartStop>,
+        why: &Unusable,
+    ) -> Option<BTreeSet<JobKey>> {
+        let id = WindowId::new(newer.meta().uid.clone()?);
+        let newer = self.windows.get(&id)?.unread_since(newer, why);
+        Some(self.apply_window(newer))
     }
 
     /// Puts the window on the timeline that it belongs to now.
@@ -199,7 +217,9 @@ impl Index {
 
     /// The Secrets that accounts name.
     pub(in crate::controller) fn secrets_named(&self) -> BTreeSet<ObjectName> {
-        self.accounts.values().map(|account| account.secret.clone()).collect()
+        let named = self.accounts.values().map(|account| &account.secret);
+        // One whose name could not be read is none.
+        named.filter(|secret| !secret.name.is_empty()).cloned().collect()
     }
 
     /// Takes the key from the Secret, if that has been read. A changed key makes old failures meaningless.

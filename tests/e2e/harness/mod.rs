@@ -25,7 +25,7 @@ pub(crate) use stage::Stage;
 pub(crate) use window::{Window, condition, on_air, phase, ready};
 
 /// How long a scene waits for what must come: much longer than it takes, for machines that have much else to do.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The same; less where every scene is to fail (`make test-null`).
 pub(crate) fn patience() -> Duration {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Channel, Plane, Stage, bare_plane, blocking, in_seconds, install_definitions_without_rules, install_rights,
-    patience,
+    patience, restarted,
 };
 
 /// A control plane whose definitions let everything through.
@@ -37,8 +37,9 @@ pub(super) async fn shows(stage: &Stage, name: &str, path: &str, wanted: &str) {
     shown.unwrap_or_else(|error| panic!("{name} never shows {path} {wanted}: {error}"));
 }
 
+const READY: &str = r#".status.conditions[?(@.type=="Ready")].reason"#;
+
 pub(crate) async fn an_object_that_cannot_be_fully_read_is_stopped_and_not_started_and_stops_no_other() {
-    const READY: &str = r#".status.conditions[?(@.type=="Ready")].reason"#;
     let stage = lawless("strange").await;
     stage.edit_account(json!({ "apiKeySecretRef": { "name": "bcov-live", "key": "apiKey" } })).await;
     let _operator = stage.start_operator().await;
@@ -57,5 +58,28 @@ pub(crate) async fn an_object_that_cannot_be_fully_read_is_stopped_and_not_start
     shows(&stage, "gala", ".status.phase", "Missed").await;
     news.was_called(1, 1).await;
     cinema.was_called(1, 1).await;
+    gala.was_left_alone().await;
+}
+
+/// And an object without job or times is told of and left alone.
+pub(crate) async fn an_account_that_cannot_be_fully_read_stops_what_is_on_also_after_a_restart() {
+    let stage = lawless("strange-account").await;
+    stage.edit_account(json!({ "apiKeySecretRef": { "name": "bcov-live", "key": "apiKey" } })).await;
+    let operator = stage.start_operator().await;
+    let (news, gala) = (stage.channel("news").await, stage.channel("gala").await);
+    apply(&stage, "news", &news, (in_seconds(2), in_seconds(15)), json!({})).await;
+    shows(&stage, "news", ".status.phase", "Active").await;
+    let namespace = format!("--namespace={}", stage.namespace);
+    let wrong = r#"--patch={"spec": {"limits": {"requestsPerSecond": "many"}}}"#;
+    stage.plane().kubectl(["patch", &namespace, "liveaccount/default", "--type=merge", wrong]).await;
+    apply(&stage, "gala", &gala, (in_seconds(6), in_seconds(9)), json!({})).await;
+    apply(&stage, "blank", &gala, (in_seconds(1), in_seconds(9)), json!({ "jobID": 12 })).await;
+    let _operator = restarted(operator).await;
+
+    shows(&stage, "blank", READY, "Undecodable").await;
+    shows(&stage, "gala", READY, "Undecodable").await;
+    shows(&stage, "news", ".status.phase", "Finished").await;
+    shows(&stage, "gala", ".status.phase", "Missed").await;
+    news.was_called(1, 1).await;
     gala.was_left_alone().await;
 }
