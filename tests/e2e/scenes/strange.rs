@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{
     Channel, Plane, Stage, bare_plane, blocking, in_seconds, install_definitions_without_rules, install_rights,
-    restarted,
+    patience, restarted,
 };
 
 /// A control plane whose definitions let everything through.
@@ -32,7 +32,9 @@ async fn apply(stage: &Stage, name: &str, channel: &Channel, (start, stop): (Tim
 pub(super) async fn shows(stage: &Stage, name: &str, path: &str, wanted: &str) {
     let (namespace, object) = (format!("--namespace={}", stage.namespace), format!("jobstartstop/{name}"));
     let condition = format!("--for=jsonpath={{{path}}}={wanted}");
-    stage.plane().kubectl(["wait", &namespace, &object, &condition, "--timeout=30s"]).await;
+    let timeout = format!("--timeout={}s", patience().as_secs());
+    let shown = stage.plane().try_kubectl(["wait", &namespace, &object, &condition, &timeout]).await;
+    shown.unwrap_or_else(|error| panic!("{name} never shows {path} {wanted}: {error}"));
 }
 
 const READY: &str = r#".status.conditions[?(@.type=="Ready")].reason"#;
