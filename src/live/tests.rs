@@ -75,7 +75,7 @@ async fn a_read_on_the_wire() {
     assert!(read.contains(&format!("x-api-key: {KEY}\r\n")), "{read}");
 }
 
-/// `behaviours.md`, case 29: what repeating cannot heal is sent once, and told in the vendor's words.
+/// docs/cases.md, case 29: what repeating cannot heal is sent once, and told in the vendor's words.
 #[tokio::test]
 async fn case_29_400_401_403_404_409_and_422_are_not_retried_and_keep_the_vendors_message() {
     for status in [400, 401, 403, 404, 409, 422] {

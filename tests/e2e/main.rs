@@ -171,7 +171,8 @@ programme! {
         a_window_deleted_while_the_definitions_stay_is_switched_off,
         an_account_deleted_on_air_stays_until_its_window_is_off_and_starts_nothing,
         a_stop_is_made_with_another_accounts_key_when_its_own_is_refused,
-        a_strangers_window_with_a_key_of_its_own_neither_holds_nor_cuts_a_channel;
+        a_strangers_window_with_a_key_of_its_own_neither_holds_nor_cuts_a_channel,
+        a_window_on_the_same_job_at_another_endpoint_neither_holds_nor_cuts_a_channel;
     strange:
         an_object_that_cannot_be_fully_read_is_stopped_and_not_started_and_stops_no_other,
         an_account_that_cannot_be_fully_read_stops_what_is_on_also_after_a_restart;

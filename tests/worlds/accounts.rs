@@ -93,7 +93,7 @@ fn ten_thousand_far_future_windows_cost_no_calls_after_their_first_check() {
     });
 }
 
-/// `behaviours.md`, case 32: the quota is not burnt.
+/// docs/cases.md, case 32: the quota is not burnt.
 #[test]
 fn case_32_a_failing_window_makes_at_most_20_calls_in_its_first_hour_and_none_once_it_is_deleted() {
     simulate(1, async |world| {
@@ -114,7 +114,7 @@ fn case_32_a_failing_window_makes_at_most_20_calls_in_its_first_hour_and_none_on
     });
 }
 
-/// `behaviours.md`, case 32, the window that waits. It is told from one that nobody looks after by being made.
+/// docs/cases.md, case 32, the window that waits. It is told from one that nobody looks after by being made.
 #[test]
 fn case_32_a_waiting_window_reads_at_most_once_in_5_minutes_away_from_its_times() {
     simulate(1, async |world| {
@@ -387,7 +387,7 @@ fn one_list_answers_for_thirty_channels_that_turn_together() {
     });
 }
 
-/// `behaviours.md`, case 34: the watch brings the new key late, and the Live API refuses the old one already.
+/// docs/cases.md, case 34: the watch brings the new key late, and the Live API refuses the old one already.
 #[test]
 fn case_34_a_refused_key_has_its_secret_read_again_and_another_one_is_used_at_once() {
     simulate(1, async |world| {
@@ -412,7 +412,7 @@ fn case_34_a_refused_key_has_its_secret_read_again_and_another_one_is_used_at_on
     });
 }
 
-/// `behaviours.md`, case 34: it is the call itself that finds the key refused.
+/// docs/cases.md, case 34: it is the call itself that finds the key refused.
 #[test]
 fn case_34_a_call_refused_for_its_key_is_repeated_at_once_with_the_next_one() {
     simulate(1, async |world| {

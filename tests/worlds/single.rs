@@ -43,7 +43,7 @@ fn without_faults_a_window_costs_one_activate_one_deactivate_and_at_most_8_statu
     });
 }
 
-/// `behaviours.md`, case 27: what the operator wrote comes back late, and is not done a second time meanwhile.
+/// docs/cases.md, case 27: what the operator wrote comes back late, and is not done a second time meanwhile.
 #[test]
 fn case_27_a_cache_5_s_behind_makes_no_second_call() {
     simulate(1, async |world| {

@@ -97,12 +97,17 @@ pub(crate) async fn bare_plane() -> ControlPlane {
 /// The simulated vendor.
 pub(crate) async fn vendor() -> &'static Simulator {
     static VENDOR: OnceCell<Simulator> = OnceCell::const_new();
+    VENDOR.get_or_init(another_vendor).await
+}
+
+/// A vendor of a scene's own.
+pub(crate) async fn another_vendor() -> Simulator {
     let start = || {
         // Each scene books more channels than the vendor lets go on at once, in an account of its own.
         let args = TURNING.into_iter().chain(["--simultaneous-activations", "0"]);
         Simulator::start(&Run::new().unwrap(), args).unwrap()
     };
-    VENDOR.get_or_init(|| blocking(start)).await
+    blocking(start).await
 }
 
 /// Installs the operator's rights and the definitions, as a user does.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use testbed::{Operator, Simulator, unique_namespace};
 
 use super::channel::Channel;
-use super::house::{Plane, annex, debug_log, house, vendor};
+use super::house::{another_vendor, Plane, annex, debug_log, house, vendor};
 use super::operator::arguments;
 use super::window::Window;
 use super::{blocking, eventually, invariants, stand_in};
@@ -167,6 +167,17 @@ impl Stage {
         self.put_named_secret(&self.namespace, name, &key).await;
         let spec = json!({ "endpoint": self.vendor.base_url, "apiKeySecretRef": { "name": name } });
         self.create(&self.namespace, "liveaccounts", "LiveAccount", name, &spec).await.unwrap();
+    }
+
+    /// Another vendor, with a job of the same id, and a LiveAccount of that name for it.
+    pub(crate) async fn another_vendor(&self, name: &str, channel: &Channel) -> Simulator {
+        let vendor = another_vendor().await;
+        let key = json!({ "label": name, "key": self.key, "account": name });
+        vendor.post("/control/keys", &key).await.unwrap();
+        vendor.post("/control/jobs", &json!({ "id": channel.id, "account": name })).await.unwrap();
+        let spec = json!({ "endpoint": vendor.base_url, "apiKeySecretRef": { "name": "bcov-live" } });
+        self.create(&self.namespace, "liveaccounts", "LiveAccount", name, &spec).await.unwrap();
+        vendor
     }
 
     /// Edits the spec of the LiveAccount `default`.

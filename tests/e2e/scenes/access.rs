@@ -99,7 +99,7 @@ pub(crate) async fn a_key_removed_on_air_still_makes_the_stop() {
     news.was_called(1, 1).await;
 }
 
-/// `behaviours.md`, case 34: the stop after a rotation carries the new key.
+/// docs/cases.md, case 34: the stop after a rotation carries the new key.
 pub(crate) async fn case_34_a_rotated_key_is_used_by_the_next_call_without_a_restart() {
     let stage = Stage::open("rotated").await;
     let news = stage.channel("news").await;
@@ -113,7 +113,7 @@ pub(crate) async fn case_34_a_rotated_key_is_used_by_the_next_call_without_a_res
     news.was_called(1, 1).await;
 }
 
-/// `behaviours.md`, case 34: the vendor ended the old key before the Secret was changed, and a stop is due meanwhile.
+/// docs/cases.md, case 34: the vendor ended the old key before the Secret was changed, and a stop is due meanwhile.
 pub(crate) async fn case_34_a_stop_refused_for_its_old_key_is_made_as_soon_as_the_secret_has_another() {
     let stage = Stage::open("rotated-late").await;
     let news = stage.channel("news").await;

@@ -1,4 +1,4 @@
-//! `behaviours.md`, about objects as they are written, stored and kept.
+//! docs/cases.md, about objects as they are written, stored and kept.
 
 use std::path::Path;
 

@@ -176,3 +176,21 @@ pub(crate) async fn a_strangers_window_with_a_key_of_its_own_neither_holds_nor_c
     let calls = news.was_called(1, 1).await;
     assert!(received(&calls.deactivate[0]) >= stop, "cut short");
 }
+
+pub(crate) async fn a_window_on_the_same_job_at_another_endpoint_neither_holds_nor_cuts_a_channel() {
+    let stage = Stage::unattended("elsewhere").await;
+    let news = stage.channel("news").await;
+    let elsewhere = stage.another_vendor("elsewhere", &news).await;
+    let _operator = stage.start_operator_with(&["--live-endpoint", &elsewhere.base_url]).await;
+    let stop = in_seconds(8);
+    let window = stage.window("news", &news).between(in_seconds(2), stop).create().await;
+    let theirs = stage.window("theirs", &news).with(json!({ "accountRef": { "name": "elsewhere" } }));
+    let theirs = theirs.between(in_seconds(3), in_seconds(5)).create().await;
+    for window in [&theirs, &window] {
+        let finished = window.reaches("Finished").await;
+        assert_eq!((&*finished.activation.reason, &*finished.deactivation.reason), ("Started", "Stopped"));
+        assert!(condition(&finished, "Conflict").is_none(), "{:?}", finished.conditions);
+    }
+    let calls = news.was_called(1, 1).await;
+    assert!(received(&calls.deactivate[0]) >= stop, "cut by a window of another endpoint");
+}

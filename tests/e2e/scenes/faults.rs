@@ -148,7 +148,7 @@ pub(crate) async fn an_old_window_that_left_its_channel_on_says_so() {
     news.was_left_alone().await;
 }
 
-/// `behaviours.md`, case 29: a refusal that repeating cannot heal is not repeated, and told in the vendor's words.
+/// docs/cases.md, case 29: a refusal that repeating cannot heal is not repeated, and told in the vendor's words.
 pub(crate) async fn case_29_a_start_refused_for_good_is_called_once_and_stalled_with_the_vendors_message() {
     for status in [409, 422] {
         let stage = Stage::open(&format!("refused-{status}")).await;
