@@ -230,6 +230,7 @@ impl Memory {
 
     /// A look was sent.
     pub fn look_sent(&mut self, at: Timestamp) {
+        self.held_back = None;
         self.looking_since = Some(at);
     }
 

@@ -145,8 +145,12 @@ impl Queue {
         };
         // Old news by the time that it is all there.
         let slow = pages > 1 || self.pages.took > timings.read_ahead / 2;
-        if !slow && many(&[ReadPurpose::ForCall], FOR_CALLS) {
+        if !slow && many(&[ReadPurpose::ForStop], FOR_CALLS) {
             return Some(Urgency::NeededRead);
+        }
+        // One for starts waits for a slot, and what it answers for would wait with it.
+        if !slow && self.load.has_room_for_a_start() && many(&[ReadPurpose::ForStart], FOR_CALLS) {
+            return Some(Urgency::StartRead);
         }
         if many(&[ReadPurpose::Turning], TURNING) {
             return Some(Urgency::TurningRead);

@@ -485,3 +485,26 @@ fn a_key_rotated_while_calls_are_under_way_leaves_nothing_behind() {
         world.assert_sound();
     });
 }
+
+/// Those that wait for a slot must not use the rate up that the readings need which free the slots.
+#[test]
+fn two_hundred_starts_at_one_instant_take_their_turns_in_five_slots_and_none_starves() {
+    simulate(1, async |world| {
+        const ROUNDS: i64 = 200 / 5;
+        world.settle("tv");
+        let jobs = names(200);
+        make(world, &jobs);
+        world.start_operator();
+        world.until(10).await;
+        for job in &jobs {
+            world.window(&format!("tv/{job}"), job, (minutes(2), minutes(90)));
+        }
+        // A channel takes 20 s to go on; a second or two more until that is read, and the next one is called.
+        world.until(minutes(2) + ROUNDS * 24).await;
+        let on = calls(world, 0, minutes(90), |call| call.operation == Operation::Activate);
+        assert_eq!(on.len(), jobs.len(), "each once");
+        assert!(on.iter().all(|call| received(call) >= minutes(2) * 1_000));
+        let reads = calls(world, minutes(2), minutes(2) + ROUNDS * 24, |call| call.operation == Operation::Read);
+        assert!(reads.len() < 10 * jobs.len(), "{} reads", reads.len());
+    });
+}

@@ -36,7 +36,11 @@ impl Breaker {
     pub(super) fn passage(&self, urgency: Urgency, now: Timestamp, timings: &Timings) -> Passage {
         let Some(probe_at) = self.probe_at else { return Passage::Free };
         match urgency {
-            Urgency::FirstStop | Urgency::RepeatedStop | Urgency::FirstStart | Urgency::NeededRead => Passage::Free,
+            Urgency::FirstStop
+            | Urgency::RepeatedStop
+            | Urgency::FirstStart
+            | Urgency::NeededRead
+            | Urgency::StartRead => Passage::Free,
             // Reads alone probe; whoever repeats a start reads as well.
             Urgency::RepeatedStart => Passage::Wait(None),
             Urgency::TurningRead | Urgency::OtherRead if self.probing => Passage::Wait(None),

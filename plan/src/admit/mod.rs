@@ -57,8 +57,11 @@ pub enum Urgency {
     FirstStop,
     /// A channel is to be switched on: the first call for it.
     FirstStart,
-    /// A call that is due, or about to be, waits for this reading.
+    /// A stop that is due, or about to be, waits for this reading.
     NeededRead,
+    /// A start does. It is not made while there is no slot for the start: those that wait would read again and again,
+    /// and leave no room for the readings that free the slots.
+    StartRead,
     /// A channel is turning.
     TurningRead,
     /// A stop is repeated.
@@ -84,7 +87,8 @@ impl Urgency {
     /// The place of a read.
     pub fn of_read(purpose: ReadPurpose) -> Self {
         match purpose {
-            ReadPurpose::ForCall => Self::NeededRead,
+            ReadPurpose::ForStop => Self::NeededRead,
+            ReadPurpose::ForStart => Self::StartRead,
             ReadPurpose::Turning => Self::TurningRead,
             ReadPurpose::Supervise | ReadPurpose::Check => Self::OtherRead,
         }
@@ -102,7 +106,7 @@ impl Urgency {
 
     /// Whether the Live API may make it wait for [`Timings::retry_most`] at most.
     fn presses(self) -> bool {
-        matches!(self, Self::FirstStop | Self::RepeatedStop | Self::FirstStart | Self::NeededRead)
+        matches!(self, Self::FirstStop | Self::RepeatedStop | Self::FirstStart | Self::NeededRead | Self::StartRead)
     }
 
     fn starts(self) -> bool {
@@ -275,8 +279,7 @@ impl Load {
     /// not before an answer.
     fn passes(&self, urgency: Urgency, now: Timestamp, timings: &Timings) -> Result<bool, Option<Timestamp>> {
         if !self.has_slot(urgency) {
-            let freed = |slot: &Slot| slot.since.checked_add(timings.believe_answered).ok();
-            return Err(self.slots.iter().filter_map(freed).min());
+            return Err(self.slot_freed(timings));
         }
         if let Some(until) = self.held_until(urgency).filter(|until| now < *until) {
             return Err(Some(until));
@@ -302,8 +305,24 @@ impl Load {
     }
 
     fn has_slot(&self, urgency: Urgency) -> bool {
-        let most = self.limits.simultaneous_activations as usize;
-        !urgency.starts() || most == 0 || self.slots.len() < most
+        !urgency.starts() || self.free_slots() > 0
+    }
+
+    /// A slot is free, or none is needed.
+    pub fn has_room_for_a_start(&self) -> bool {
+        self.free_slots() > 0
+    }
+
+    fn free_slots(&self) -> usize {
+        match self.limits.simultaneous_activations as usize {
+            0 => usize::MAX,
+            most => most.saturating_sub(self.slots.len()),
+        }
+    }
+
+    /// When a slot is free at the latest.
+    fn slot_freed(&self, timings: &Timings) -> Option<Timestamp> {
+        self.slots.iter().filter_map(|slot| slot.since.checked_add(timings.believe_answered).ok()).min()
     }
 
     fn take(&mut self, request: &Request, probe: bool, now: Timestamp) {
@@ -329,14 +348,21 @@ pub fn admit(requests: &[Request], load: &mut Load, now: Timestamp, timings: &Ti
     let mut admission = Admission::default();
     let reads = |request: &Request| matches!(request.urgency, Urgency::TurningRead | Urgency::OtherRead);
     let others = sorted.iter().any(|request| reads(request) && load.breaker.is_other(&request.job));
+    let mut start_reads = 0;
     for request in sorted {
-        match load.passes(request.urgency, now, timings) {
+        let passes = if request.urgency == Urgency::StartRead && load.free_slots() <= start_reads {
+            Err(load.slot_freed(timings))
+        } else {
+            load.passes(request.urgency, now, timings)
+        };
+        match passes {
             // It may be this job alone that fails: another one asks.
             Ok(true) if others && !load.breaker.is_other(&request.job) => {
                 admission.wait.push((request.clone(), Reason::WaitingForCapacity));
             }
             Ok(probe) => {
                 load.take(request, probe, now);
+                start_reads += usize::from(request.urgency == Urgency::StartRead);
                 admission.go.push(request.clone());
                 if probe {
                     admission.probe = Some(request.clone());

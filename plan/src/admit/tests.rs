@@ -377,3 +377,19 @@ fn an_outage_is_probed_with_another_job_than_the_one_that_failed_last() {
     assert_eq!(jobs(&admission.go), ["b"]);
     assert_eq!(admission.probe.map(|probe| probe.job), Some(job("b")));
 }
+
+#[test]
+fn starts_that_wait_for_a_slot_read_nothing_and_leave_room_for_what_frees_one() {
+    let limits = Limits { simultaneous_activations: 2, requests_per_second: 3, concurrent_requests: 0 };
+    let mut load = Load::new(limits, at(0));
+    let mut wanted: Vec<_> = (0..20).map(|i| request(Urgency::StartRead, 0, &format!("start-{i:02}"))).collect();
+    let admission = admit(&wanted, &mut load, at(0), &Timings::default());
+    assert_eq!(jobs(&admission.go), ["start-00", "start-01"], "as many as there are slots");
+    for name in ["a", "b"] {
+        admit(&[request(Urgency::FirstStart, 0, name)], &mut load, at(2_000), &Timings::default());
+    }
+    wanted.push(request(Urgency::TurningRead, 0, "a"));
+    let admission = admit(&wanted, &mut load, at(4_000), &Timings::default());
+    assert_eq!(jobs(&admission.go), ["a"]);
+    assert_eq!(admission.next, Some(at(92_000)), "a slot is given up after the longest turn");
+}

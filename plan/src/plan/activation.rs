@@ -89,8 +89,8 @@ fn not_called(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     let (start, stop) = (draft.due(Verb::Activate), draft.due(Verb::Deactivate));
     if facts.now >= stop && !draft.first_seen && facts.clock_in_doubt(draft.entry) {
         // Our clock may be wrong, or was just set: whether the window is over is for the Live API's clock to confirm.
-        wait_to_read(draft);
-        draft.look(ReadPurpose::ForCall, facts);
+        wait_to_read(draft, facts);
+        draft.look(ReadPurpose::ForStart, facts);
     } else if facts.now >= stop {
         window_over(draft, facts);
     } else if facts.now < start {
@@ -164,7 +164,7 @@ fn wait_for(draft: &mut Draft, start: Timestamp, facts: &Facts, alarm: &mut Alar
             account: draft.entry.window.account.clone(),
         }));
     }
-    draft.look_from(read_from, ReadPurpose::ForCall, facts);
+    draft.look_from(read_from, ReadPurpose::ForStart, facts);
 }
 
 /// The start is due. Read first: what the channel is doing decides.
@@ -194,8 +194,8 @@ fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
             fail(draft, Reason::StartDeadlineExceeded, "startingDeadlineSeconds passed before the start", facts);
             return;
         }
-        wait_to_read(draft);
-        draft.look(ReadPurpose::ForCall, facts);
+        wait_to_read(draft, facts);
+        draft.look(ReadPurpose::ForStart, facts);
         return;
     };
     match seen.reading {
@@ -214,7 +214,7 @@ fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
         Reading::Ended => ended(draft),
         Reading::GoingOff => wait_for_turn(draft, facts, alarm),
         Reading::Unknown => {
-            wait_to_read(draft);
+            wait_to_read(draft, facts);
             draft.look(ReadPurpose::Turning, facts);
         }
         Reading::Off if late.is_some() => {
@@ -231,9 +231,11 @@ fn already_on(draft: &mut Draft, seen: &Seen) {
 }
 
 /// Says so only where nothing more telling is said already: between two looks a word would come and go.
-fn wait_to_read(draft: &mut Draft) {
+fn wait_to_read(draft: &mut Draft, facts: &Facts) {
     let task = &draft.record.activation;
-    if task.attempts == 0 && matches!(task.reason, None | Some(Reason::Suspended)) {
+    if let Some(reason) = facts.memory.held_back.filter(|_| task.attempts == 0) {
+        draft.record.activation.say(reason, reason.meaning());
+    } else if task.attempts == 0 && matches!(task.reason, None | Some(Reason::Suspended)) {
         draft.record.activation.say(Reason::WaitingForReading, Reason::WaitingForReading.meaning());
     }
 }
@@ -260,7 +262,7 @@ fn wish(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     }
     if let Some(retry_at) = facts.start_retry_at(draft.entry).filter(|at| *at > facts.now) {
         alarm.at(retry_at);
-        draft.look_from(retry_at, ReadPurpose::ForCall, facts);
+        draft.look_from(retry_at, ReadPurpose::ForStart, facts);
         return;
     }
     if !draft.entry.window.finalizer || facts.account_for(draft.entry).is_none() {
@@ -270,7 +272,7 @@ fn wish(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
         draft.record.activation.say(reason, reason.meaning());
     }
     // While the call waits for a slot, the reading has to stay fresh.
-    draft.look(ReadPurpose::ForCall, facts);
+    draft.look(ReadPurpose::ForStart, facts);
     draft.call_wish = Some(Verb::Activate);
 }
 

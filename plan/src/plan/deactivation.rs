@@ -121,7 +121,7 @@ fn on_air(draft: &mut Draft, stop: Timestamp, facts: &Facts, alarm: &mut Alarm) 
         .as_ref()
         .is_some_and(|seen| matches!(seen.reading, Reading::GoingOn | Reading::GoingOff) || !facts.believes(seen));
     draft.look(if turning { ReadPurpose::Turning } else { ReadPurpose::Supervise }, facts);
-    draft.look_from(read_from, ReadPurpose::ForCall, facts);
+    draft.look_from(read_from, ReadPurpose::ForStop, facts);
 }
 
 /// The stop is due: what is asked here is the one question that matters, whether the channel is off.
@@ -201,7 +201,7 @@ fn insist(draft: &mut Draft, seen: Option<&Seen>, stop: Timestamp, facts: &Facts
         // The call that goes out now makes the next reading.
         Some(_) if draft.call_wish.is_some() && facts.fresh().is_some() => {}
         Some(_) => draft.look(ReadPurpose::Turning, facts),
-        None => draft.look_from(sooner(stop, facts.timings.read_ahead), ReadPurpose::ForCall, facts),
+        None => draft.look_from(sooner(stop, facts.timings.read_ahead), ReadPurpose::ForStop, facts),
     }
 }
 
@@ -284,7 +284,7 @@ fn after_failed_start(draft: &mut Draft, others: &Others, facts: &Facts, alarm: 
     if facts.now < stop {
         alarm.at(stop);
         alarm.at(sooner(stop, facts.timings.read_ahead));
-        draft.look_from(sooner(stop, facts.timings.read_ahead), ReadPurpose::ForCall, facts);
+        draft.look_from(sooner(stop, facts.timings.read_ahead), ReadPurpose::ForStop, facts);
         return;
     }
     let seen = facts.fresh();
@@ -295,7 +295,7 @@ fn after_failed_start(draft: &mut Draft, others: &Others, facts: &Facts, alarm: 
         _ if facts.surely_not_found(draft.entry, stop) => nothing_to_stop(draft),
         // A start that may have left, and no reading to go by: as any other stop.
         _ if draft.record.has_it_on() => due(draft, others, facts, alarm),
-        _ => draft.look(if seen.is_some() { ReadPurpose::Turning } else { ReadPurpose::ForCall }, facts),
+        _ => draft.look(if seen.is_some() { ReadPurpose::Turning } else { ReadPurpose::ForStop }, facts),
     }
 }
 

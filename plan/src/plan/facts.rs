@@ -130,7 +130,7 @@ impl<'a> Facts<'a> {
         seed: &str,
     ) -> Option<Timestamp> {
         let Some(look) = self.memory.looks.get(account) else { return Some(from.max(self.now)) };
-        if purpose == ReadPurpose::ForCall && self.read_at(look) < from {
+        if purpose.needed() && self.read_at(look) < from {
             return Some(from);
         }
         let due = self.look_due_after(look, purpose, seed)?;
@@ -150,8 +150,8 @@ impl<'a> Facts<'a> {
         let at = self.read_at(look);
         match purpose {
             // Sooner than it goes stale, so that a call that waits for a slot can go out at any moment.
-            ReadPurpose::ForCall if self.fresh().is_some() => Some(later(at, t.read_ahead)),
-            ReadPurpose::ForCall => Some(self.now),
+            ReadPurpose::ForStop | ReadPurpose::ForStart if self.fresh().is_some() => Some(later(at, t.read_ahead)),
+            ReadPurpose::ForStop | ReadPurpose::ForStart => Some(self.now),
             ReadPurpose::Turning => Some(next_on_grid(at.max(self.last_answer()), self.poll())),
             ReadPurpose::Supervise => Some(next_on_grid(at, t.supervise)),
             ReadPurpose::Check => None,

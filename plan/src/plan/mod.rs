@@ -50,14 +50,23 @@ pub struct Entry {
 /// What a look at the job is for; decides its place in the account's queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReadPurpose {
-    /// A call that is due, or about to be, needs it.
-    ForCall,
+    /// A stop that is due, or about to be, needs it.
+    ForStop,
+    /// A start that is due, or about to be, needs it.
+    ForStart,
     /// The channel is turning after a call.
     Turning,
     /// The channel is on air.
     Supervise,
     /// Key and job are checked: first seen, ahead of the start, or after trouble.
     Check,
+}
+
+impl ReadPurpose {
+    /// A call waits for it.
+    pub fn needed(self) -> bool {
+        matches!(self, Self::ForStop | Self::ForStart)
+    }
 }
 
 /// Something to be done for the job now.

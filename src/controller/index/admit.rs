@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use plan::admit::{Heard, Request, Urgency};
-use plan::{AccountName, JobKey, ReadPurpose, Verb, Want};
+use plan::{AccountName, JobKey, Verb, Want};
 
 use crate::controller::load::{Listing, LoadKey, Origin, Queue};
 use crate::live::{JobId, LiveClient};
@@ -70,7 +70,9 @@ impl Index {
             return admitted;
         }
         let listing = queue.listing(now, &self.timings);
-        let requests = requests(queue, &listing, now, calls_first);
+        let (jobs, timings) = (&self.jobs, &self.timings);
+        let fit = |key: &JobKey, verb| jobs.get(key).is_none_or(|job| job.memory.still_fit(verb, now, timings));
+        let requests = requests(queue, &listing, now, calls_first, fit);
         let admission = plan::admit(&requests, &mut queue.load, now, &self.timings);
         admitted.next = [admission.next, listing.until].into_iter().flatten().min();
         for request in &admission.go {
@@ -91,7 +93,7 @@ impl Index {
             }
         }
         for (request, why) in &admission.wait {
-            let waits = matches!(request.urgency, Urgency::FirstStop | Urgency::FirstStart);
+            let waits = matches!(request.urgency, Urgency::FirstStop | Urgency::FirstStart | Urgency::StartRead);
             if let Some(job) = self.jobs.get_mut(&request.job).filter(|_| waits)
                 && job.memory.hold_back(Some(*why))
             {
@@ -113,7 +115,7 @@ impl Index {
         let request = match want {
             Want::Read { purpose, .. } => {
                 memory.look_sent(now);
-                LiveRequest::Look { job, id, for_call: purpose == ReadPurpose::ForCall }
+                LiveRequest::Look { job, id, for_call: purpose.needed() }
             }
             Want::Call { verb, windows, planned, attempt, .. } if memory.still_fit(verb, now, &self.timings) => {
                 memory.call_sent(verb, &account, windows, attempt, now);
@@ -181,8 +183,15 @@ fn is_list(request: &Request, listing: &Listing) -> bool {
         && listing.jobs.first_key_value().is_some_and(|(first, _)| *first == request.job)
 }
 
-/// The queue as requests; a list stands for all jobs it answers for.
-fn requests(queue: &Queue, listing: &Listing, now: Timestamp, calls_first: bool) -> Vec<Request> {
+/// The queue as requests; a list stands for all jobs it answers for. A start that has waited until its reading went
+/// stale is none: the reading that it needs stands beside it.
+fn requests(
+    queue: &Queue,
+    listing: &Listing,
+    now: Timestamp,
+    calls_first: bool,
+    fit: impl Fn(&JobKey, Verb) -> bool,
+) -> Vec<Request> {
     let of_want = |key: &JobKey, want: &Want| {
         let due = match want {
             Want::Call { planned, .. } => *planned,
@@ -194,7 +203,9 @@ fn requests(queue: &Queue, listing: &Listing, now: Timestamp, calls_first: bool)
     queue
         .wanted
         .iter()
-        .flat_map(|(key, wants)| wants.iter().map(move |want| of_want(key, want)))
+        .flat_map(|(key, wants)| wants.iter().map(move |want| (key, want)))
+        .filter(|(key, want)| !matches!(want, Want::Call { verb, .. } if !fit(key, *verb)))
+        .map(|(key, want)| of_want(key, want))
         .filter(|request| listing.jobs.get(&request.job) != Some(&request.urgency))
         .chain(list.map(|(urgency, job)| Request { urgency, due: now, job: job.clone() }))
         .filter(|request| !calls_first || request.urgency.serves_a_call())

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use testbed::{Operator, Simulator, unique_namespace};
 
 use super::channel::Channel;
-use super::house::{another_vendor, Plane, annex, debug_log, house, vendor};
+use super::house::{Plane, annex, another_vendor, debug_log, house, vendor};
 use super::operator::arguments;
 use super::window::Window;
 use super::{blocking, eventually, invariants, stand_in};
