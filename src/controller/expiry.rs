@@ -3,40 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Client};
-use plan::timings::backoff;
 use plan::{ObjectName, WindowId};
 
 use crate::api::JobStartStop;
 
+use super::apiserver::{WriteError, within};
+use super::attempts::Waits;
 use super::shared::Shared;
-use super::writer::{WriteError, within};
 
 /// The first and the longest wait after a failed deletion. Nothing hangs on it, and one that is refused once (no right
 /// to delete, an admission webhook) will be refused again.
-const RETRY: (SignedDuration, SignedDuration) = (SignedDuration::from_secs(1), SignedDuration::from_mins(5));
-
-/// Deletions in vain.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Attempts {
-    failures: u32,
-    again_at: Option<Timestamp>,
-}
-
-impl Attempts {
-    pub(super) fn may_try(&self, now: Timestamp) -> bool {
-        self.again_at.is_none_or(|at| at <= now)
-    }
-
-    pub(super) fn failed(&mut self, id: &WindowId, now: Timestamp) -> (u32, SignedDuration) {
-        self.failures += 1;
-        let wait = backoff(RETRY.0, RETRY.1, self.failures, id.as_str());
-        self.again_at = now.checked_add(wait).ok();
-        (self.failures, wait)
-    }
-}
+const RETRY: Waits = Waits(SignedDuration::from_secs(1), SignedDuration::from_mins(5));
 
 /// Deletes the object as it was planned on, and no other version of it: an edit that came in between, such as a longer
 /// time to live, wins.
@@ -56,7 +36,7 @@ pub(super) async fn delete(
         // Gone already, or edited since: its watch tells, and it is planned again.
         Err(error) if error.is_gone() || error.is_conflict() => {}
         Err(error) => {
-            let Some((failures, wait)) = shared.index().expiry_failed(id, shared.clock.now()) else { return };
+            let Some((failures, wait)) = shared.index().expiry_failed(id, RETRY, shared.clock.now()) else { return };
             let wait = Duration::try_from(wait).unwrap_or(Duration::MAX);
             tracing::warn!(window = %name, %error, failures, "expired and not deleted, trying again");
             let (shared, id) = (Arc::clone(shared), id.clone());

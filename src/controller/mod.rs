@@ -6,10 +6,13 @@
 //! simulation runs them on one thread under virtual time.
 
 mod accounts;
+mod apiserver;
+mod attempts;
 mod conditions;
 mod definitions;
 mod events;
 mod expiry;
+mod foreign;
 mod index;
 mod lane;
 mod live_calls;

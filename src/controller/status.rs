@@ -2,12 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use plan::{Memory, OnAir, Phase, Reading, Reason, Record, Task, TaskState, Trouble, WindowPlan};
+use plan::{Memory, OnAir, Phase, Reading, Reason, Record, Task, Trouble, WindowPlan};
 
 use crate::api::time::{epoch_seconds, read_status};
 use crate::api::{self, JobReading, JobStartStopStatus, TaskStatus};
 
 use super::conditions::{self, bounded, whole_seconds};
+use super::foreign::{state, strange};
 use super::window::Stored;
 
 /// A window's record: what this process planned, else what is stored.
@@ -49,28 +50,6 @@ pub(super) fn stored_record(stored: &Stored) -> Option<Record> {
 
 fn shown<'a>(status: &'a JobStartStopStatus, kind: &str) -> Option<&'a Condition> {
     status.conditions.iter().find(|condition| condition.type_ == kind)
-}
-
-/// The first state of a task that stands there in a word of another version.
-pub(super) fn strange_state(status: &JobStartStopStatus) -> Option<String> {
-    let tasks = [("activation", &status.activation), ("deactivation", &status.deactivation)];
-    tasks.into_iter().find(|(_, task)| strange(&task.state)).map(|(half, task)| {
-        format!("status.{half}.state: this version does not know the state {:?}", bounded(&task.state))
-    })
-}
-
-fn strange(state: &str) -> bool {
-    !state.is_empty() && TaskState::parse(state).is_none()
-}
-
-/// The state of a task. One in an unknown word is what the rest of the status makes of it: what may still have to be
-/// stopped is pending.
-fn state(task: &TaskStatus, whole: &JobStartStopStatus) -> TaskState {
-    TaskState::parse(&task.state).unwrap_or(match (task.confirmed_at.as_str(), whole.finished_at.as_str()) {
-        ("", "") => TaskState::Pending,
-        ("", _) => TaskState::Cancelled,
-        _ => TaskState::Finished,
-    })
 }
 
 fn task(status: &TaskStatus, whole: &JobStartStopStatus) -> Option<Task> {

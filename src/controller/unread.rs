@@ -17,12 +17,12 @@ use serde_json::{Value, json};
 
 use crate::api::{JobStartStop, JobStartStopStatus};
 
+use super::apiserver::{self, Meta, WriteError};
 use super::conditions::{stored, whole_seconds};
 use super::notice::Notice;
 use super::raw::Raw;
 use super::shared::Shared;
 use super::window::Stored;
-use super::writer::{self, Meta, WriteError};
 
 /// The first and the longest wait before an object that could not be looked at, or written, is tried again.
 const AGAIN: (SignedDuration, SignedDuration) = (SignedDuration::from_secs(1), SignedDuration::from_mins(1));
@@ -72,7 +72,7 @@ fn again(shared: &Arc<Shared>, name: ObjectName, error: &WriteError, told: &mut 
 }
 
 async fn look(shared: &Shared, client: &Client, name: &ObjectName, told: &mut Told) -> Result<(), WriteError> {
-    let object = writer::fetch(client, name).await?;
+    let object = apiserver::fetch(client, name).await?;
     let why = match Stored::read(object.clone()) {
         Ok(stored) => {
             let touched = shared.index().apply_window(stored);
@@ -128,7 +128,7 @@ async fn tell(
     }
     let uid = WindowId::new(uid);
     let meta = Meta { name, uid: Some(&uid), resource_version: &resource_version };
-    let answer: Result<Raw<JobStartStop>, _> = writer::put_status(client, &meta, &next).await;
+    let answer: Result<Raw<JobStartStop>, _> = apiserver::put_status(client, &meta, &next).await;
     shared.metrics.apiserver_write("status", answer.as_ref().map(|_| ()).map_err(WriteError::code));
     match answer {
         // The watch brings the newer version.

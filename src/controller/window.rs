@@ -8,9 +8,9 @@ use plan::{AccountName, Deletion, DeletionPolicy, ObjectName, Window, WindowId, 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
 use crate::live::JobId;
 
-use super::expiry::Attempts;
+use super::attempts::Attempts;
+use super::foreign;
 use super::raw::{Raw, Read};
-use super::status;
 
 /// The finalizer under which a window keeps its object until its duty is over.
 pub const FINALIZER: &str = "scheduler.bcovlive.io/stop";
@@ -66,9 +66,8 @@ pub(super) struct Stored {
     /// The generation that was planned on. A status is written for this one only: a newer spec is planned first, or
     /// the old plan would be taken for the answer to it.
     pub(super) planned_generation: i64,
-    /// Failed writes in a row, and when the next may be tried: not before, however often it is decided meanwhile.
-    pub(super) write_failures: u32,
-    pub(super) write_again_at: Option<Timestamp>,
+    /// Writes in vain.
+    pub(super) writes: Attempts,
     /// The same for its deletion after its time to live: a refused one must not hold up its status.
     pub(super) expiry: Attempts,
 }
@@ -97,7 +96,7 @@ impl Stored {
     fn parse(object: JobStartStop, left_out: Vec<String>) -> Result<Self, Unusable> {
         let (times, unread_time) = times(&object)?;
         let account_unread = left_out.iter().any(|what| what.starts_with("spec.accountRef"));
-        let strange = object.status.as_ref().and_then(status::strange_state);
+        let strange = object.status.as_ref().and_then(foreign::strange_state);
         let unread: Vec<String> = left_out.into_iter().chain(unread_time).chain(strange).collect();
         let metadata = object.metadata;
         let namespace = metadata.namespace.clone().ok_or(Unusable::Metadata("namespace"))?;
@@ -133,8 +132,7 @@ impl Stored {
             status: object.status.unwrap_or_default(),
             planned: None,
             planned_generation: 0,
-            write_failures: 0,
-            write_again_at: None,
+            writes: Attempts::default(),
             expiry: Attempts::default(),
         })
     }
@@ -198,9 +196,8 @@ impl Stored {
         let (planned, planned_generation) = (self.planned.take(), self.planned_generation);
         // What was found out about a deletion holds for it.
         let deletion = if newer.deletion == Deletion::No { Deletion::No } else { self.deletion.max(newer.deletion) };
-        let (write_failures, write_again_at) = (self.write_failures, self.write_again_at);
-        let expiry = self.expiry;
-        *self = Self { deletion, planned, planned_generation, write_failures, write_again_at, expiry, ..newer };
+        let (writes, expiry) = (self.writes, self.expiry);
+        *self = Self { deletion, planned, planned_generation, writes, expiry, ..newer };
     }
 
     /// Whether this version of the object is older than `other`. Resource versions of one resource are ordered

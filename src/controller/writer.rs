@@ -2,22 +2,17 @@
 //! on. Few at a time, and none while a deadline is due.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, Client, Resource};
+use kube::Client;
 use plan::timings::backoff;
 use plan::{AccountName, ObjectName, WindowId};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use tokio::time::timeout;
 
-use crate::api::{GROUP, JobStartStop, LiveAccount, VERSION};
+use crate::api::{JobStartStop, LiveAccount};
 
+use super::apiserver::{LONGEST, Meta, WriteError, fetch, put_finalizers, put_status};
 use super::expiry;
 use super::index::{AccountWrite, WindowWrite};
 use super::notice::{self, Notice};
@@ -28,50 +23,11 @@ use super::window::{Stored, name_of};
 /// Writes under way at once: kube speaks HTTP/1.1 to the apiserver, so each takes a connection.
 pub(super) const WRITERS: usize = 4;
 
-/// How long one write may take.
-const WRITE: Duration = Duration::from_secs(10);
-
 /// How long a write gives way to deadlines at a time.
 const GIVE_WAY: Duration = Duration::from_millis(5);
 
 /// An account's status is written at most this often: its counts change with each of its windows.
 const ACCOUNT_PAUSE: SignedDuration = SignedDuration::from_secs(1);
-
-/// Why a write was not made.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum WriteError {
-    #[error("no answer within {WRITE:?}")]
-    TimedOut,
-    #[error(transparent)]
-    Kube(#[from] Box<kube::Error>),
-}
-
-impl WriteError {
-    pub(super) fn code(&self) -> Option<u16> {
-        match self {
-            Self::Kube(error) => match error.as_ref() {
-                kube::Error::Api(status) => Some(status.code),
-                _ => None,
-            },
-            Self::TimedOut => None,
-        }
-    }
-
-    pub(super) fn is_conflict(&self) -> bool {
-        self.code() == Some(409)
-    }
-
-    pub(super) fn is_gone(&self) -> bool {
-        self.code() == Some(404)
-    }
-}
-
-pub(super) async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
-    match timeout(WRITE, call).await {
-        Ok(answer) => answer.map_err(|error| Box::new(error).into()),
-        Err(_) => Err(WriteError::TimedOut),
-    }
-}
 
 /// One writer of windows. Runs for ever.
 pub(super) async fn windows(shared: Arc<Shared>, client: Client) {
@@ -147,7 +103,7 @@ fn take_up(shared: &Shared, object: Raw<JobStartStop>) {
 
 fn later(shared: &Arc<Shared>, id: &WindowId, name: &ObjectName, error: &WriteError) {
     let Some((failures, wait)) = shared.index().write_failed(id, shared.clock.now()) else { return };
-    let wait = Duration::try_from(wait).unwrap_or(WRITE);
+    let wait = Duration::try_from(wait).unwrap_or(LONGEST);
     tracing::warn!(window = %name, %error, failures, "not written, trying again");
     let (shared, id) = (Arc::clone(shared), id.clone());
     tokio::spawn(async move {
@@ -158,7 +114,7 @@ fn later(shared: &Arc<Shared>, id: &WindowId, name: &ObjectName, error: &WriteEr
 
 fn retry_after(failures: u32, seed: &str) -> Duration {
     let wait = backoff(SignedDuration::from_millis(250), SignedDuration::from_secs(30), failures, seed);
-    Duration::try_from(wait).unwrap_or(WRITE)
+    Duration::try_from(wait).unwrap_or(LONGEST)
 }
 
 /// The one writer of accounts. Runs for ever.
@@ -218,56 +174,4 @@ fn again(shared: &Arc<Shared>, name: AccountName, wait: Duration) {
         tokio::time::sleep(wait).await;
         shared.accounts.push(name);
     });
-}
-
-/// What a write must name of its object. The resource version is the lock: a late write cannot undo a later one. The
-/// uid closes the one hole left, an object made again under the same name.
-pub(super) struct Meta<'a> {
-    pub(super) name: &'a ObjectName,
-    pub(super) uid: Option<&'a WindowId>,
-    pub(super) resource_version: &'a str,
-}
-
-/// Replaces the whole status. The body needs no spec: the apiserver takes nothing but the status from it.
-pub(super) async fn put_status<K>(client: &Client, meta: &Meta<'_>, status: &impl Serialize) -> Result<K, WriteError>
-where
-    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()> + DeserializeOwned,
-{
-    let mut metadata = json!({
-        "name": meta.name.name,
-        "namespace": meta.name.namespace,
-        "resourceVersion": meta.resource_version,
-    });
-    if let Some(uid) = meta.uid {
-        metadata["uid"] = Value::from(uid.as_str());
-    }
-    let body = json!({
-        "apiVersion": format!("{GROUP}/{VERSION}"),
-        "kind": K::kind(&()),
-        "metadata": metadata,
-        "status": status,
-    });
-    let request = kube::core::Request::new(K::url_path(&(), Some(&meta.name.namespace)))
-        .replace_subresource("status", &meta.name.name, &PostParams::default(), body.to_string().into_bytes())
-        .map_err(|error| Box::new(kube::Error::BuildRequest(error)))?;
-    within(client.request(request)).await
-}
-
-async fn put_finalizers<K>(
-    client: &Client,
-    name: &ObjectName,
-    resource_version: &str,
-    finalizers: &[String],
-) -> Result<K, WriteError>
-where
-    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
-{
-    let patch = json!({"metadata": {"resourceVersion": resource_version, "finalizers": finalizers}});
-    let api: Api<K> = Api::namespaced(client.clone(), &name.namespace);
-    within(api.patch(&name.name, &PatchParams::default(), &Patch::Merge(patch))).await
-}
-
-pub(super) async fn fetch(client: &Client, name: &ObjectName) -> Result<Raw<JobStartStop>, WriteError> {
-    let api: Api<Raw<JobStartStop>> = Api::namespaced(client.clone(), &name.namespace);
-    within(api.get(&name.name)).await
 }

@@ -25,7 +25,8 @@ impl Index {
             queue.pages.clock_stepped(by);
         }
         for stored in self.windows.values_mut() {
-            stored.write_again_at = None;
+            stored.writes.clock_stepped();
+            stored.expiry.clock_stepped();
         }
         self.stale_accounts.extend(self.accounts.keys().cloned());
         self.jobs.keys().cloned().collect()

@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kube::Resource;
-use plan::timings::backoff;
 use plan::{AccountName, Deletion, FinalizerWish, ObjectName, Phase, Record, WindowId};
 
 use crate::api::{JobStartStopStatus, LiveAccount, LiveAccountStatus, WindowCounts};
+use crate::controller::attempts::{Attempts, Waits};
 use crate::controller::raw::Raw;
 use crate::controller::status;
 use crate::controller::window::FINALIZER;
@@ -13,7 +13,7 @@ use crate::controller::window::FINALIZER;
 use super::Index;
 
 /// The first and the longest wait after a failed write of a window.
-const WRITE_RETRY: (SignedDuration, SignedDuration) = (SignedDuration::from_millis(250), SignedDuration::from_secs(5));
+const WRITE_RETRY: Waits = Waits(SignedDuration::from_millis(250), SignedDuration::from_secs(5));
 
 /// The next write that a window's object needs.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Index {
     /// only after the status that ends the duty is stored. An expired window is deleted only as it was planned on.
     pub(in crate::controller) fn write(&self, id: &WindowId, now: Timestamp) -> Option<WindowWrite> {
         let stored = self.windows.get(id)?;
-        if stored.write_again_at.is_some_and(|at| now < at) {
+        if !stored.writes.may_try(now) {
             return None;
         }
         let planned = stored.planned.as_ref().filter(|_| stored.planned_generation == stored.generation)?;
@@ -78,9 +78,10 @@ impl Index {
     pub(in crate::controller) fn expiry_failed(
         &mut self,
         id: &WindowId,
+        waits: Waits,
         now: Timestamp,
     ) -> Option<(u32, SignedDuration)> {
-        self.windows.get_mut(id).map(|stored| stored.expiry.failed(id, now))
+        self.windows.get_mut(id).map(|stored| stored.expiry.failed(waits, id.as_str(), now))
     }
 
     /// A write failed. Returns how often in a row, and the wait before the next.
@@ -89,17 +90,12 @@ impl Index {
         id: &WindowId,
         now: Timestamp,
     ) -> Option<(u32, SignedDuration)> {
-        let stored = self.windows.get_mut(id)?;
-        stored.write_failures += 1;
-        let wait = backoff(WRITE_RETRY.0, WRITE_RETRY.1, stored.write_failures, id.as_str());
-        stored.write_again_at = now.checked_add(wait).ok();
-        Some((stored.write_failures, wait))
+        self.windows.get_mut(id).map(|stored| stored.writes.failed(WRITE_RETRY, id.as_str(), now))
     }
 
     pub(in crate::controller) fn write_succeeded(&mut self, id: &WindowId) {
         if let Some(stored) = self.windows.get_mut(id) {
-            stored.write_failures = 0;
-            stored.write_again_at = None;
+            stored.writes = Attempts::default();
         }
     }
 
