@@ -30,7 +30,7 @@ pub use admit::admit;
 pub use ids::{AccountName, JobKey, ObjectName, WindowId};
 pub use memory::{Call, Look, LookError, Memory, Outcome, Seen, Verb};
 pub use phase::Phase;
-pub use plan::{Entry, FinalizerWish, Plan, ReadPurpose, Want, WindowPlan, plan};
+pub use plan::{Entry, FinalizerWish, Plan, ReadPurpose, Want, WindowPlan, key_at_hand, plan};
 pub use reading::Reading;
 pub use reason::Reason;
 pub use record::{OnAir, Record, Task, TaskState, Trouble};

@@ -8,14 +8,22 @@ use crate::ids::AccountName;
 use crate::memory::Rejection;
 use crate::reason::Reason;
 
+/// Whether any account can be used that has read the job. One that never did is a stranger's, and makes no stop.
+pub fn key_at_hand(entries: &[Entry]) -> bool {
+    entries.iter().any(usable)
+}
+
+fn usable(entry: &Entry) -> bool {
+    entry.access.is_none() && entry.record.as_ref().is_some_and(|record| record.verified_at.is_some())
+}
+
 impl Facts<'_> {
     /// The accounts that may act for a window: its own, then those that have read the job for other windows. A
     /// stranger's, which never read it, is none of them.
     fn accounts(&self, entry: &Entry) -> Vec<AccountName> {
         let own = entry.access.is_none().then(|| entry.window.account.clone());
-        let verified = |e: &&Entry| e.access.is_none() && e.record.as_ref().is_some_and(|r| r.verified_at.is_some());
         let mut all: Vec<AccountName> = own.into_iter().collect();
-        for account in self.entries.iter().filter(verified).map(|e| &e.window.account) {
+        for account in self.entries.iter().filter(|e| usable(e)).map(|e| &e.window.account) {
             if !all.contains(account) {
                 all.push(account.clone());
             }

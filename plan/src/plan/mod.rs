@@ -28,6 +28,8 @@ use crate::timeline::{Interval, Timeline};
 use crate::timings::Timings;
 use crate::window::Window;
 
+pub use keys::key_at_hand;
+
 use draft::Draft;
 use facts::Facts;
 

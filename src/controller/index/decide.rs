@@ -53,7 +53,7 @@ impl Index {
             return decided;
         }
         job.memory.clock_ahead(ahead);
-        job.memory.key_at_hand(entries.iter().any(|entry| entry.access.is_none()), now);
+        job.memory.key_at_hand(plan::key_at_hand(&entries), now);
         let plan = plan::plan(&entries, &job.memory, now, &self.timings);
         decided.next = plan.next;
         for (planned, entry) in plan.windows.into_iter().zip(&entries) {

@@ -88,6 +88,16 @@ fn without_any_key_the_stop_of_a_deleted_window_is_given_up_after_a_minute() {
 }
 
 #[test]
+fn a_strangers_key_is_no_key() {
+    let mut rig = Rig::new().with("w", 1000, 2000).with_window("b", 3000, 4000, |w| w.account = account("stranger"));
+    rig.refusing = vec![account("stranger")];
+    rig.until(1500).set_access("w", Some(Reason::SecretNotFound));
+    rig.delete("w");
+    rig.until(1561);
+    assert!(!rig.exists("w"), "{}", rig.tasks("w"));
+}
+
+#[test]
 fn a_key_that_comes_back_within_the_minute_makes_the_stop() {
     let mut rig = Rig::one();
     rig.until(1500).set_access("w", Some(Reason::SecretNotFound));

@@ -388,8 +388,7 @@ impl Rig {
     pub(super) fn step(&mut self) {
         for _ in 0..8 {
             let now = ms(self.now);
-            let any = self.objects.iter().any(|object| object.access.is_none());
-            self.memory.key_at_hand(any, now);
+            self.memory.key_at_hand(crate::plan::key_at_hand(&self.entries()), now);
             let plan = plan(&self.entries(), &self.memory, now, &self.timings);
             self.runs += 1;
             self.run_at.push(self.now);
