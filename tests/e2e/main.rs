@@ -161,7 +161,9 @@ programme! {
         suspended_between_call_and_confirmation_the_window_goes_on,
         the_stop_edited_between_the_starts_call_and_its_confirmation_counts,
         cancelled_after_the_stop_was_called_it_runs_to_its_end,
-        cancelled_on_air_while_another_window_covers_nothing_is_left_on;
+        cancelled_on_air_while_another_window_covers_nothing_is_left_on,
+        more_starts_at_once_than_the_account_allows_are_told_ahead_of_their_time,
+        without_the_right_to_hold_an_object_nothing_is_called_for_it;
     endings:
         case_38_a_channel_switched_off_inside_its_window_is_shown_as_drifted_and_left_off,
         a_channel_that_waits_in_vain_for_its_encoder_is_switched_off_by_the_vendor_and_left_off,

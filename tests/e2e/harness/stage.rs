@@ -239,8 +239,13 @@ impl Stage {
 
     /// The same, with more on its command line.
     pub(crate) async fn start_operator_with(&self, more: &[&str]) -> Operator {
+        self.start_operator_as("jobstartstop", more).await
+    }
+
+    /// The same, with the rights of that ClusterRole in this namespace.
+    pub(crate) async fn start_operator_as(&self, role: &str, more: &[&str]) -> Operator {
         let binding = format!("create rolebinding jobstartstop --namespace {}", self.namespace);
-        let rights = "--clusterrole=jobstartstop --serviceaccount=live:jobstartstop";
+        let rights = format!("--clusterrole={role} --serviceaccount=live:jobstartstop");
         self.plane().kubectl(binding.split(' ').chain(rights.split(' '))).await;
         let (run, kubeconfig) = (self.plane().run().clone(), self.plane().operator_kubeconfig.clone());
         let mut args = arguments(&self.vendor.base_url, Some(&self.namespace));

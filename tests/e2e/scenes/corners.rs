@@ -3,7 +3,7 @@
 use serde_json::json;
 use simulator::Operation;
 
-use crate::harness::{Stage, condition, eventually, in_seconds, plus, ready, received};
+use crate::harness::{Stage, Window, condition, eventually, in_seconds, plus, ready, received, until_past};
 
 pub(crate) async fn a_channel_switched_on_after_a_failed_start_is_switched_off_at_the_windows_end() {
     let stage = Stage::open("on-after-failure").await;
@@ -118,4 +118,45 @@ pub(crate) async fn cancelled_on_air_while_another_window_covers_nothing_is_left
     festival.reaches("Finished").await;
     cinema.was_called(1, 1).await;
     assert!(!cinema.is_on().await);
+}
+
+pub(crate) async fn more_starts_at_once_than_the_account_allows_are_told_ahead_of_their_time() {
+    let stage = Stage::open("too-many").await;
+    stage.edit_account(json!({ "limits": { "simultaneousActivations": 1 } })).await;
+    let (news, sport) = (stage.channel("news").await, stage.channel("sport").await);
+    // A quarter of an hour, at a twentieth, is 45 s.
+    let (start, stop) = (in_seconds(8), in_seconds(14));
+    let first = stage.window("first", &news).between(start, stop).create().await;
+    let second = stage.window("second", &sport).between(start, stop).create().await;
+    let is_told = |window: &Window| {
+        condition(&window.status(), "CapacityShort").is_some_and(|short| short.reason == "TooManyStarts")
+    };
+    let both = [&first, &second];
+    let told =
+        eventually("one is told that it will wait", async || both.into_iter().find(|window| is_told(window))).await;
+    assert!(ready("True", "Scheduled")(&told.status()), "no trouble yet: {:?}", told.status().conditions);
+    assert_eq!(both.into_iter().filter(|window| is_told(window)).count(), 1, "one of them has its slot");
+    for (window, channel) in [(&first, &news), (&second, &sport)] {
+        window.reaches("Finished").await;
+        channel.was_called(1, 1).await;
+    }
+}
+
+pub(crate) async fn without_the_right_to_hold_an_object_nothing_is_called_for_it() {
+    let stage = Stage::unattended("no-finalizer").await;
+    // Everything but to patch: a window that cannot be held would be gone before its stop.
+    let group = "scheduler.bcovlive.io";
+    let resources = ["jobstartstops", "liveaccounts"].map(|plural| format!("{plural}.{group},{plural}.{group}/status"));
+    let role = format!(
+        "create clusterrole without-patch --verb=get,list,watch,update --resource={},secrets",
+        resources.join(",")
+    );
+    stage.plane().kubectl(role.split(' ')).await;
+    let _operator = stage.start_operator_as("without-patch", &[]).await;
+    let news = stage.channel("news").await;
+    let start = in_seconds(2);
+    stage.window("news", &news).between(start, plus(start, 2)).create().await;
+    until_past(plus(start, 4)).await;
+    let calls = news.calls().await;
+    assert_eq!((calls.activate.len(), calls.deactivate.len()), (0, 0));
 }
