@@ -242,7 +242,7 @@ impl Stage {
         self.start_operator_as("jobstartstop", more).await
     }
 
-    /// The same, with the rights of that ClusterRole in this namespace.
+    /// The same, with the rights of that `ClusterRole` in this namespace.
     pub(crate) async fn start_operator_as(&self, role: &str, more: &[&str]) -> Operator {
         let binding = format!("create rolebinding jobstartstop --namespace {}", self.namespace);
         let rights = format!("--clusterrole={role} --serviceaccount=live:jobstartstop");
