@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::api::{self, LiveAccount, LiveAccountStatus};
 use crate::live::{ApiKey, Endpoint, LiveClient, Timeouts, Transport};
 
+use super::attempts::Attempts;
 use super::conditions::{self, whole_seconds};
 use super::raw::{Raw, Read};
 use super::window::{Defaults, name_of};
@@ -59,6 +60,8 @@ pub(super) struct Account {
     /// The status that the apiserver has acknowledged.
     pub(super) status: LiveAccountStatus,
     pub(super) write_failures: u32,
+    /// Attempts in vain to put its finalizer on or off: an operator without that right still shows its status.
+    pub(super) holds: Attempts,
 }
 
 /// What neither says where calls go nor with which key: a stop can be made without it.
@@ -113,6 +116,7 @@ impl Account {
             last_contact: None,
             status: object.status.unwrap_or_default(),
             write_failures: 0,
+            holds: Attempts::default(),
         }
     }
 
@@ -150,6 +154,7 @@ impl Account {
             && self.secret_key == newer.secret_key
             && self.endpoint.as_ref().ok() == newer.endpoint.as_ref().ok();
         let old = std::mem::replace(self, newer);
+        self.holds = old.holds;
         if same_key {
             self.client = old.client;
             self.key_gone = old.key_gone;

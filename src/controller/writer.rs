@@ -157,6 +157,15 @@ async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName
             }
         }
         Err(error) if error.is_gone() => {}
+        Err(error) if matches!(write, AccountWrite::Finalizers { .. }) && !error.is_conflict() => {
+            tracing::warn!(account = %name, %error, "its finalizer was not written, trying again");
+            let wait = shared.index().account_hold_failed(name, shared.clock.now());
+            if let Some(Ok(wait)) = wait.map(Duration::try_from) {
+                again(shared, name.clone(), wait);
+            }
+            // Its status does not wait for that.
+            shared.accounts.push(name.clone());
+        }
         Err(error) => {
             let failures = shared.index().account_write_failed(name);
             // After a conflict the watch brings the newer version; not of an object that cannot be read at all.

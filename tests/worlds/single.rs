@@ -255,3 +255,24 @@ fn a_window_that_vanished_between_two_watches_is_not_started() {
 const fn millis(seconds: i64) -> i64 {
     seconds * 1_000
 }
+
+/// An operator that may not hold accounts still shows how they are.
+#[test]
+fn without_the_right_to_an_accounts_finalizer_its_status_is_written_all_the_same() {
+    simulate(1, async |world| {
+        world.store.fail_next(1_000, Verb::Patch, "liveaccounts", Fault::Refuse(403));
+        begin(world).await;
+        world.window(PATH, "studio", (minutes(3), minutes(30)));
+        world.until(minutes(10)).await;
+        let account = world.store.get("liveaccounts", "tv", "default").unwrap();
+        assert_eq!(account["status"]["windows"]["active"], 1, "{account}");
+        let tried = world
+            .operators_writes()
+            .iter()
+            .filter(|write| write.verb == Verb::Patch && write.code == Some(403))
+            .count();
+        assert!((2..20).contains(&tried), "{tried} attempts in seven minutes");
+        world.until(minutes(40)).await;
+        assert_one_session(world, minutes(3), minutes(30));
+    });
+}

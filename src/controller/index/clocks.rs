@@ -21,6 +21,9 @@ impl Index {
         for job in self.jobs.values_mut() {
             job.memory.clock_stepped(by);
         }
+        for account in self.accounts.values_mut() {
+            account.holds.clock_stepped();
+        }
         for queue in self.queues.values_mut() {
             queue.pages.clock_stepped(by);
         }

@@ -12,6 +12,9 @@ use crate::controller::window::FINALIZER;
 
 use super::Index;
 
+/// The first and the longest wait after an account's finalizer could not be put on or off.
+const HOLD_RETRY: Waits = Waits(SignedDuration::from_secs(1), SignedDuration::from_mins(5));
+
 /// The first and the longest wait after a failed write of a window.
 const WRITE_RETRY: Waits = Waits(SignedDuration::from_millis(250), SignedDuration::from_secs(5));
 
@@ -104,7 +107,9 @@ impl Index {
     pub(in crate::controller) fn account_write(&self, name: &AccountName, now: Timestamp) -> Option<AccountWrite> {
         let account = self.accounts.get(name)?;
         let resource_version = account.resource_version.clone();
-        if let Some(finalizers) = account.finalizers_wanted(self.in_use(name)).filter(|_| self.ready) {
+        if let Some(finalizers) =
+            account.finalizers_wanted(self.in_use(name)).filter(|_| self.ready && account.holds.may_try(now))
+        {
             return Some(AccountWrite::Finalizers { resource_version, finalizers });
         }
         let skew = account.endpoint.as_ref().map(|endpoint| self.skew(&endpoint.to_string())).unwrap_or_default();
@@ -127,6 +132,16 @@ impl Index {
             account.finalizers = object.meta().finalizers.clone().unwrap_or_default();
             account.status = object.read_status();
         }
+    }
+
+    /// Its finalizer could not be put on or off. Returns the wait before that is tried again.
+    pub(in crate::controller) fn account_hold_failed(
+        &mut self,
+        name: &AccountName,
+        now: Timestamp,
+    ) -> Option<SignedDuration> {
+        let account = self.accounts.get_mut(name)?;
+        Some(account.holds.failed(HOLD_RETRY, &name.name, now).1)
     }
 
     pub(in crate::controller) fn account_write_failed(&mut self, name: &AccountName) -> u32 {
