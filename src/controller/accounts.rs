@@ -59,7 +59,8 @@ pub(super) struct Account {
     pub(super) last_contact: Option<Timestamp>,
     /// The status that the apiserver has acknowledged.
     pub(super) status: LiveAccountStatus,
-    pub(super) write_failures: u32,
+    /// Status writes in vain.
+    pub(super) writes: Attempts,
     /// Attempts in vain to put its finalizer on or off: an operator without that right still shows its status.
     pub(super) holds: Attempts,
 }
@@ -115,7 +116,7 @@ impl Account {
             doubted: false,
             last_contact: None,
             status: object.status.unwrap_or_default(),
-            write_failures: 0,
+            writes: Attempts::default(),
             holds: Attempts::default(),
         }
     }

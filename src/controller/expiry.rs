@@ -1,7 +1,6 @@
 //! Windows that have outlived their use (`ttlSecondsAfterFinished`) are deleted.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::SignedDuration;
 use kube::api::{DeleteParams, Preconditions};
@@ -37,13 +36,9 @@ pub(super) async fn delete(
         Err(error) if error.is_gone() || error.is_conflict() => {}
         Err(error) => {
             let Some((failures, wait)) = shared.index().expiry_failed(id, RETRY, shared.clock.now()) else { return };
-            let wait = Duration::try_from(wait).unwrap_or(Duration::MAX);
             tracing::warn!(window = %name, %error, failures, "expired and not deleted, trying again");
-            let (shared, id) = (Arc::clone(shared), id.clone());
-            tokio::spawn(async move {
-                tokio::time::sleep(wait).await;
-                shared.windows.push(id);
-            });
+            let id = id.clone();
+            shared.after(wait, move |shared| shared.windows.push(id));
         }
     }
 }

@@ -29,7 +29,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut orders: mpsc::UnboundedReceiver
     loop {
         // The sleep is half a second at most: so long after a step what it made due is decided.
         if let Some(step) = steps.since_last(shared.clock.as_ref()) {
-            shared.clock_stepped(step);
+            loads.extend(shared.clock_stepped(step));
         }
         while let Ok(order) = orders.try_recv() {
             under_way.spawn(carry_out(Arc::clone(&shared), order));

@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use plan::{AccountName, JobKey, ObjectName, WindowId};
@@ -59,6 +60,9 @@ pub(super) struct Outlets {
     pub(super) lists: mpsc::UnboundedReceiver<Order>,
     pub(super) notices: mpsc::Receiver<Notice>,
 }
+
+/// How long work that can wait gives way to deadlines at a time.
+const GIVE_WAY: Duration = Duration::from_millis(5);
 
 /// Events waiting to be sent; more are dropped and counted.
 const NOTICES: usize = 1024;
@@ -169,15 +173,15 @@ impl Shared {
         self.doubted.extend(doubted);
     }
 
-    /// The wall clock stepped: everything is decided anew.
-    pub(super) fn clock_stepped(&self, by: SignedDuration) {
+    /// The wall clock stepped: everything is decided anew. Returns the loads that may have more than calls to let go.
+    pub(super) fn clock_stepped(&self, by: SignedDuration) -> BTreeSet<LoadKey> {
         tracing::warn!(seconds = by.as_secs_f64(), "the clock stepped, or the machine was suspended");
         self.metrics.clock_stepped(by);
         let jobs = self.index().clock_stepped(by);
-        let loads = self.decide(jobs.iter().cloned());
-        self.admit(loads, true);
-        // What is still wanted of them has waited behind the calls.
-        self.changed(jobs);
+        let loads = self.decide(jobs);
+        self.admit(loads.iter().cloned(), true);
+        self.changed(BTreeSet::new());
+        loads
     }
 
     /// An answer of the Live API told its clock.
@@ -193,6 +197,22 @@ impl Shared {
         self.accounts.extend(stale);
     }
 
+    /// Does this after a wait.
+    pub(super) fn after(self: &Arc<Self>, wait: SignedDuration, then: impl FnOnce(&Self) + Send + 'static) {
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
+            then(&shared);
+        });
+    }
+
+    /// Lets what is due go first.
+    pub(super) async fn give_way(&self) {
+        while self.deadline_due() {
+            tokio::time::sleep(GIVE_WAY).await;
+        }
+    }
+
     /// Hands an event over for sending; dropped and counted when too many wait.
     pub(super) fn notice(&self, notice: Notice) {
         if self.notices.try_send(notice).is_err() {
@@ -201,7 +221,7 @@ impl Shared {
     }
 
     /// A deadline is due and has not been taken up yet: whatever can wait gives way.
-    pub(super) fn deadline_due(&self) -> bool {
+    fn deadline_due(&self) -> bool {
         self.timetable.head().is_some_and(|head: Timestamp| head <= self.clock.now())
     }
 }

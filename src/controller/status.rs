@@ -16,6 +16,14 @@ pub(super) fn record(stored: &Stored) -> Option<Record> {
     stored.planned.as_ref().map(|planned| planned.record.clone()).or_else(|| stored_record(stored))
 }
 
+/// The same question as to its record, without a copy of that.
+pub(super) fn has_it_on(stored: &Stored) -> bool {
+    match &stored.planned {
+        Some(planned) => planned.record.has_it_on(),
+        None => stored_record(stored).is_some_and(|record| record.has_it_on()),
+    }
+}
+
 /// What the stored status tells of a window; `None` when no operator has written one yet.
 pub(super) fn stored_record(stored: &Stored) -> Option<Record> {
     let status = &stored.status;

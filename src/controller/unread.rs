@@ -5,19 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::{Client, Resource};
 use plan::announce::Announcement;
 use plan::conditions::Health;
-use plan::timings::backoff;
 use plan::{ObjectName, Reason, WindowId};
 use serde_json::{Value, json};
 
 use crate::api::{JobStartStop, JobStartStopStatus};
 
 use super::apiserver::{self, Meta, WriteError};
+use super::attempts::{Attempts, Waits};
 use super::conditions::{stored, whole_seconds};
 use super::notice::Notice;
 use super::raw::Raw;
@@ -25,17 +24,14 @@ use super::shared::Shared;
 use super::window::Stored;
 
 /// The first and the longest wait before an object that could not be looked at, or written, is tried again.
-const AGAIN: (SignedDuration, SignedDuration) = (SignedDuration::from_secs(1), SignedDuration::from_mins(1));
-
-/// How long the work gives way to deadlines at a time.
-const GIVE_WAY: Duration = Duration::from_millis(5);
+const AGAIN: Waits = Waits(SignedDuration::from_secs(1), SignedDuration::from_mins(1));
 
 /// What has been told of, or has failed, since the process began.
 #[derive(Default)]
 struct Told {
     /// The uid and generation of which log and event have told.
     versions: BTreeMap<ObjectName, (String, i64)>,
-    failures: BTreeMap<ObjectName, u32>,
+    failures: BTreeMap<ObjectName, Attempts>,
 }
 
 /// Looks at each such object. Runs for ever.
@@ -43,9 +39,7 @@ pub(super) async fn run(shared: Arc<Shared>, client: Client) {
     let mut told = Told::default();
     loop {
         let name = shared.unread.next().await;
-        while shared.deadline_due() {
-            tokio::time::sleep(GIVE_WAY).await;
-        }
+        shared.give_way().await;
         match look(&shared, &client, &name, &mut told).await {
             Ok(()) => {
                 told.failures.remove(&name);
@@ -60,15 +54,10 @@ pub(super) async fn run(shared: Arc<Shared>, client: Client) {
 }
 
 fn again(shared: &Arc<Shared>, name: ObjectName, error: &WriteError, told: &mut Told) {
-    let failures = told.failures.entry(name.clone()).or_default();
-    *failures += 1;
+    let attempts = told.failures.entry(name.clone()).or_default();
+    let (failures, wait) = attempts.failed(AGAIN, &name.name, shared.clock.now());
     tracing::warn!(window = %name, %error, failures, "an object that is no window was not told of, trying again");
-    let wait = backoff(AGAIN.0, AGAIN.1, *failures, &name.name);
-    let shared = Arc::clone(shared);
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
-        shared.unread.push(name);
-    });
+    shared.after(wait, move |shared| shared.unread.push(name));
 }
 
 async fn look(shared: &Shared, client: &Client, name: &ObjectName, told: &mut Told) -> Result<(), WriteError> {

@@ -3,16 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
-use plan::timings::backoff;
 use plan::{AccountName, ObjectName, WindowId};
 
 use crate::api::{JobStartStop, LiveAccount};
 
-use super::apiserver::{LONGEST, Meta, WriteError, fetch, put_finalizers, put_status};
+use super::apiserver::{Meta, WriteError, fetch, put_finalizers, put_status};
 use super::expiry;
 use super::index::{AccountWrite, WindowWrite};
 use super::notice::{self, Notice};
@@ -23,9 +21,6 @@ use super::window::{Stored, name_of};
 /// Writes under way at once: kube speaks HTTP/1.1 to the apiserver, so each takes a connection.
 pub(super) const WRITERS: usize = 4;
 
-/// How long a write gives way to deadlines at a time.
-const GIVE_WAY: Duration = Duration::from_millis(5);
-
 /// An account's status is written at most this often: its counts change with each of its windows.
 const ACCOUNT_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 
@@ -33,9 +28,7 @@ const ACCOUNT_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 pub(super) async fn windows(shared: Arc<Shared>, client: Client) {
     loop {
         let id = shared.windows.next_alone().await;
-        while shared.deadline_due() {
-            tokio::time::sleep(GIVE_WAY).await;
-        }
+        shared.give_way().await;
         write_window(&shared, &client, &id).await;
         shared.windows.done(&id);
     }
@@ -103,18 +96,9 @@ fn take_up(shared: &Shared, object: Raw<JobStartStop>) {
 
 fn later(shared: &Arc<Shared>, id: &WindowId, name: &ObjectName, error: &WriteError) {
     let Some((failures, wait)) = shared.index().write_failed(id, shared.clock.now()) else { return };
-    let wait = Duration::try_from(wait).unwrap_or(LONGEST);
     tracing::warn!(window = %name, %error, failures, "not written, trying again");
-    let (shared, id) = (Arc::clone(shared), id.clone());
-    tokio::spawn(async move {
-        tokio::time::sleep(wait).await;
-        shared.windows.push(id);
-    });
-}
-
-fn retry_after(failures: u32, seed: &str) -> Duration {
-    let wait = backoff(SignedDuration::from_millis(250), SignedDuration::from_secs(30), failures, seed);
-    Duration::try_from(wait).unwrap_or(LONGEST)
+    let id = id.clone();
+    shared.after(wait, move |shared| shared.windows.push(id));
 }
 
 /// The one writer of accounts. Runs for ever.
@@ -129,8 +113,8 @@ pub(super) async fn accounts(shared: Arc<Shared>, client: Client) {
             .filter(SignedDuration::is_positive)
             // A clock that was set back must not hold a write up until it is where it was.
             .map(|wait| wait.min(ACCOUNT_PAUSE));
-        if let Some(Ok(wait)) = wait.map(Duration::try_from) {
-            again(&shared, name, wait);
+        if let Some(wait) = wait {
+            again(&shared, &name, wait);
             continue;
         }
         written.insert(name.clone(), now);
@@ -159,28 +143,23 @@ async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName
         Err(error) if error.is_gone() => {}
         Err(error) if matches!(write, AccountWrite::Finalizers { .. }) && !error.is_conflict() => {
             tracing::warn!(account = %name, %error, "its finalizer was not written, trying again");
-            let wait = shared.index().account_hold_failed(name, shared.clock.now());
-            if let Some(Ok(wait)) = wait.map(Duration::try_from) {
-                again(shared, name.clone(), wait);
-            }
+            let Some(wait) = shared.index().account_hold_failed(name, shared.clock.now()) else { return };
+            again(shared, name, wait);
             // Its status does not wait for that.
             shared.accounts.push(name.clone());
         }
         Err(error) => {
-            let failures = shared.index().account_write_failed(name);
+            let Some((failures, wait)) = shared.index().account_write_failed(name, shared.clock.now()) else { return };
             // After a conflict the watch brings the newer version; not of an object that cannot be read at all.
             if !error.is_conflict() {
                 tracing::warn!(account = %name, %error, failures, "status not written, trying again");
             }
-            again(shared, name.clone(), retry_after(failures, &name.name));
+            again(shared, name, wait);
         }
     }
 }
 
-fn again(shared: &Arc<Shared>, name: AccountName, wait: Duration) {
-    let shared = Arc::clone(shared);
-    tokio::spawn(async move {
-        tokio::time::sleep(wait).await;
-        shared.accounts.push(name);
-    });
+fn again(shared: &Arc<Shared>, name: &AccountName, wait: SignedDuration) {
+    let name = name.clone();
+    shared.after(wait, move |shared| shared.accounts.push(name));
 }

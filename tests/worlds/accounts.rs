@@ -15,6 +15,20 @@ fn make(world: &World, jobs: &[String]) {
     world.jobs(&jobs.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
+/// A window of the same times on each of the jobs.
+fn book(world: &World, jobs: &[String], times: (i64, i64)) {
+    for job in jobs {
+        world.window(&format!("tv/{job}"), job, times);
+    }
+}
+
+/// Each of the jobs had that one session.
+fn assert_each(world: &World, jobs: &[String], session: (i64, i64)) {
+    for job in jobs {
+        world.assert_blocks(job, &[session]);
+    }
+}
+
 /// Milliseconds since the world's beginning.
 fn received(call: &Call) -> i64 {
     (call.received_us - at(0).as_microsecond()) / 1_000
@@ -51,9 +65,7 @@ fn a_thousand_stops_due_at_one_instant_under_a_tight_rate_are_all_made_and_confi
             world.vendor(|vendor| vendor.switch(world.now(), job, Switch::On)).unwrap();
         }
         world.until(60).await;
-        for job in &jobs {
-            world.window(&format!("tv/{job}"), job, (30, stop));
-        }
+        book(world, &jobs, (30, stop));
         world.start_operator();
         world.until(stop + 10).await;
         let made = |world: &World| calls(world, stop, stop + 600, |call| call.operation == Operation::Deactivate);
@@ -188,9 +200,7 @@ fn two_live_accounts_with_one_key_share_the_strictest_limits() {
         assert_rate(&all, 3);
         let refused = all.iter().filter(|call| call.operation == Operation::Activate && !call.carried_out).count();
         assert_eq!(refused, 0, "never more than two at once");
-        for job in &jobs {
-            world.assert_blocks(job, &[(start, stop)]);
-        }
+        assert_each(world, &jobs, (start, stop));
         world.assert_sound();
     });
 }
@@ -246,9 +256,7 @@ fn nothing_is_called_before_retry_after_is_over() {
         world.settle("tv");
         world.start_operator();
         let (start, stop) = (minutes(20), minutes(30));
-        for job in &jobs {
-            world.window(&format!("tv/{job}"), job, (start, stop));
-        }
+        book(world, &jobs, (start, stop));
         world.until(minutes(25)).await;
         world.vendor_fault(Fault::new(asks_to_wait(20)).times(1));
         world.until(minutes(40)).await;
@@ -288,9 +296,7 @@ fn an_outage_is_asked_after_by_one_read_at_a_time_and_blocks_no_stop() {
         world.vendor_settings(|settings| settings.simultaneous_activations = 0);
         world.start_operator();
         let (start, stop) = (minutes(20), minutes(40));
-        for job in &jobs {
-            world.window(&format!("tv/{job}"), job, (start, stop));
-        }
+        book(world, &jobs, (start, stop));
         world.window("tv/early", "job-00000", (minutes(20), minutes(29)));
         world.until(minutes(25)).await;
         let down = Effect::Refuse { status: 503, body: json!("down"), headers: [].into() };
@@ -325,9 +331,7 @@ fn where_lists_alone_fail_channels_are_read_one_by_one() {
         world.vendor_fault(fault);
         world.start_operator();
         let (start, stop) = (minutes(20), minutes(30));
-        for job in &jobs {
-            world.window(&format!("tv/{job}"), job, (start, stop));
-        }
+        book(world, &jobs, (start, stop));
         world.until(minutes(40)).await;
         for job in &jobs {
             world.assert_blocks(job, &[(start, stop)]);
@@ -350,14 +354,10 @@ fn jobs_that_a_list_does_not_show_are_read_one_by_one() {
         world.vendor_fault(Fault::new(empty).on(Operation::List));
         world.start_operator();
         let (start, stop) = (minutes(20), minutes(30));
-        for job in &jobs {
-            world.window(&format!("tv/{job}"), job, (start, stop));
-        }
+        book(world, &jobs, (start, stop));
         world.until(minutes(40)).await;
         assert!(!calls(world, 0, minutes(40), |call| call.operation == Operation::List).is_empty());
-        for job in &jobs {
-            world.assert_blocks(job, &[(start, stop)]);
-        }
+        assert_each(world, &jobs, (start, stop));
         world.assert_sound();
     });
 }
@@ -371,9 +371,7 @@ fn one_list_answers_for_thirty_channels_that_turn_together() {
         world.vendor_settings(|settings| settings.simultaneous_activations = 0);
         world.start_operator();
         let (start, stop) = (minutes(20), minutes(30));
-        for job in &jobs {
-            world.window(&format!("tv/{job}"), job, (start, stop));
-        }
+        book(world, &jobs, (start, stop));
         world.until(minutes(40)).await;
         let reads = calls(world, start - 5, start + 40, |call| !call.operation.is_switch());
         let of = |operation| reads.iter().filter(|call| call.operation == operation).count();
@@ -466,9 +464,7 @@ fn a_key_rotated_while_calls_are_under_way_leaves_nothing_behind() {
         world.vendor_settings(|settings| settings.simultaneous_activations = 0);
         world.start_operator();
         let (start, stop) = (minutes(2), minutes(25));
-        for job in &jobs {
-            world.window(&format!("tv/{job}"), job, (start, stop));
-        }
+        book(world, &jobs, (start, stop));
         // Two requests at once, and each time one hangs: there and back again, a load must not be full for ever.
         for minute in (5..21).step_by(2) {
             world.until(minutes(minute) - 1).await;
@@ -496,9 +492,7 @@ fn two_hundred_starts_at_one_instant_take_their_turns_in_five_slots_and_none_sta
         make(world, &jobs);
         world.start_operator();
         world.until(10).await;
-        for job in &jobs {
-            world.window(&format!("tv/{job}"), job, (minutes(2), minutes(90)));
-        }
+        book(world, &jobs, (minutes(2), minutes(90)));
         // A channel takes 20 s to go on; a second or two more until that is read, and the next one is called.
         world.until(minutes(2) + ROUNDS * 24).await;
         let on = calls(world, 0, minutes(90), |call| call.operation == Operation::Activate);

@@ -305,7 +305,7 @@ impl Load {
     }
 
     fn has_slot(&self, urgency: Urgency) -> bool {
-        !urgency.starts() || self.free_slots() > 0
+        !urgency.starts() || self.has_room_for_a_start()
     }
 
     /// A slot is free, or none is needed.
@@ -346,8 +346,8 @@ pub fn admit(requests: &[Request], load: &mut Load, now: Timestamp, timings: &Ti
     let mut sorted: Vec<&Request> = requests.iter().collect();
     sorted.sort();
     let mut admission = Admission::default();
-    let reads = |request: &Request| matches!(request.urgency, Urgency::TurningRead | Urgency::OtherRead);
-    let others = sorted.iter().any(|request| reads(request) && load.breaker.is_other(&request.job));
+    let may_probe = |request: &Request| !request.urgency.serves_a_call() && load.breaker.is_other(&request.job);
+    let others = sorted.iter().any(|request| may_probe(request));
     let mut start_reads = 0;
     for request in sorted {
         let passes = if request.urgency == Urgency::StartRead && load.free_slots() <= start_reads {

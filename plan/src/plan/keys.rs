@@ -35,7 +35,7 @@ impl Facts<'_> {
     /// or where a stop hangs on it and the Live API rejects the own one. Among rejected ones each gets its turn.
     pub(crate) fn account_for(&self, entry: &Entry) -> Option<AccountName> {
         let accounts = self.accounts(entry);
-        if !entry.record.as_ref().is_some_and(crate::record::Record::has_it_on) {
+        if !entry.has_it_on() {
             return accounts.into_iter().next();
         }
         accounts.into_iter().min_by_key(|account| self.rejection(account).map(|rejection| rejection.last))
@@ -57,7 +57,7 @@ impl Facts<'_> {
         let since = super::facts::sooner(due, self.timings.reading_fresh);
         let unknown_to = |account: &AccountName| self.memory.surely_not_found(account, since, self.timings);
         let accounts = self.accounts(entry);
-        if entry.record.as_ref().is_some_and(crate::record::Record::has_it_on) {
+        if entry.has_it_on() {
             return !accounts.is_empty() && accounts.iter().all(unknown_to);
         }
         accounts.first().is_some_and(unknown_to)

@@ -49,6 +49,13 @@ pub struct Entry {
     pub short_of_capacity: bool,
 }
 
+impl Entry {
+    /// The window has the channel on, as far as its record goes.
+    pub(crate) fn has_it_on(&self) -> bool {
+        self.record.as_ref().is_some_and(Record::has_it_on)
+    }
+}
+
 /// What a look at the job is for; decides its place in the account's queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReadPurpose {

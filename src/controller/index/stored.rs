@@ -12,6 +12,9 @@ use crate::controller::window::FINALIZER;
 
 use super::Index;
 
+/// The first and the longest wait after a failed write of an account's status.
+const ACCOUNT_RETRY: Waits = Waits(SignedDuration::from_millis(250), SignedDuration::from_secs(30));
+
 /// The first and the longest wait after an account's finalizer could not be put on or off.
 const HOLD_RETRY: Waits = Waits(SignedDuration::from_secs(1), SignedDuration::from_mins(5));
 
@@ -121,13 +124,13 @@ impl Index {
     /// One of its windows has its job on.
     fn in_use(&self, account: &AccountName) -> bool {
         let windows = self.users.get(account).into_iter().flatten().filter_map(|id| self.windows.get(id));
-        windows.into_iter().any(|stored| status::record(stored).is_some_and(|record| record.has_it_on()))
+        windows.into_iter().any(status::has_it_on)
     }
 
     /// The apiserver stored the account's status.
     pub(in crate::controller) fn account_written(&mut self, name: &AccountName, object: &Raw<LiveAccount>) {
         if let Some(account) = self.accounts.get_mut(name) {
-            account.write_failures = 0;
+            account.writes = Attempts::default();
             account.resource_version = object.meta().resource_version.clone().unwrap_or_default();
             account.finalizers = object.meta().finalizers.clone().unwrap_or_default();
             account.status = object.read_status();
@@ -144,11 +147,14 @@ impl Index {
         Some(account.holds.failed(HOLD_RETRY, &name.name, now).1)
     }
 
-    pub(in crate::controller) fn account_write_failed(&mut self, name: &AccountName) -> u32 {
-        self.accounts.get_mut(name).map_or(0, |account| {
-            account.write_failures += 1;
-            account.write_failures
-        })
+    /// Its status could not be written. Returns how often in a row, and the wait before that is tried again.
+    pub(in crate::controller) fn account_write_failed(
+        &mut self,
+        name: &AccountName,
+        now: Timestamp,
+    ) -> Option<(u32, SignedDuration)> {
+        let account = self.accounts.get_mut(name)?;
+        Some(account.writes.failed(ACCOUNT_RETRY, &name.name, now))
     }
 
     fn counts(&self, account: &AccountName) -> WindowCounts {
