@@ -2,12 +2,14 @@
 //!
 //! - [`api`]: what users write.
 //! - [`live`]: the Brightcove Live API.
+//! - [`leader`]: which process leads.
 //! - [`timetable`]: wall-clock deadlines.
 //! - [`controller`]: joins them with the decisions of the crate `plan`.
 //! - [`observe`]: metrics, health, logs.
 
 pub mod api;
 pub mod controller;
+pub mod leader;
 pub mod live;
 pub mod observe;
 pub mod timetable;

@@ -33,6 +33,16 @@ name!(
     WindowId
 );
 
+name!(
+    /// One process of the operator, from its start to its end: random, so that no two ever share it.
+    ProcessId
+);
+
+name!(
+    /// One term of leading: the Lease's uid and its count of transitions.
+    TermId
+);
+
 /// Namespace and name of an object, shown as `namespace/name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName {

@@ -5,6 +5,7 @@
 //! - [`plan()`]: what one job needs now, what its windows' records say, and when to look again.
 //! - [`admit()`]: across the jobs of one load (an endpoint and a key), which of the wanted calls go out now;
 //!   [`capacity`]: which starts will have to wait.
+//! - [`lease`]: who may call, and what an earlier leader may have called.
 //! - [`phase`], [`conditions`], [`announce`]: how a record is shown.
 //!
 //! Everything that decides takes the time as an argument. The same input gives the same output, also a second time:
@@ -15,6 +16,7 @@ pub mod announce;
 pub mod capacity;
 pub mod conditions;
 pub mod ids;
+pub mod lease;
 pub mod memory;
 pub mod phase;
 mod plan;
@@ -27,7 +29,8 @@ pub mod timings;
 pub mod window;
 
 pub use admit::admit;
-pub use ids::{AccountName, JobKey, ObjectName, WindowId};
+pub use ids::{AccountName, JobKey, ObjectName, ProcessId, TermId, WindowId};
+pub use lease::{LeaseTimings, Moment, Term};
 pub use memory::{Call, Look, LookError, Memory, Outcome, Seen, Verb};
 pub use phase::Phase;
 pub use plan::{Entry, FinalizerWish, Plan, ReadPurpose, Want, WindowPlan, key_at_hand, plan};

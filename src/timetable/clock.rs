@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use plan::Moment;
 
 /// Tells the time.
 pub trait Clock: Debug + Send + Sync {
@@ -13,6 +14,14 @@ pub trait Clock: Debug + Send + Sync {
 
     /// A clock that nobody sets, from an origin of its own. It need not count the time a machine is suspended.
     fn monotonic(&self) -> Duration;
+
+    /// The same, and it counts that time.
+    fn boottime(&self) -> Duration;
+
+    /// All three.
+    fn moment(&self) -> Moment {
+        Moment { wall: self.now(), monotonic: self.monotonic(), boottime: self.boottime() }
+    }
 }
 
 /// The machine's wall clock.
@@ -29,5 +38,10 @@ impl Clock for WallClock {
     fn monotonic(&self) -> Duration {
         static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
         ORIGIN.elapsed()
+    }
+
+    fn boottime(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Duration::try_from(now).unwrap_or_default()
     }
 }

@@ -148,6 +148,10 @@ mod tests {
         fn monotonic(&self) -> Duration {
             Duration::ZERO
         }
+
+        fn boottime(&self) -> Duration {
+            Duration::ZERO
+        }
     }
 
     fn at(millis: i64) -> Timestamp {

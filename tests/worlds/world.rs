@@ -62,6 +62,10 @@ impl Clock for VirtualClock {
     fn monotonic(&self) -> Duration {
         self.0.elapsed()
     }
+
+    fn boottime(&self) -> Duration {
+        self.0.elapsed()
+    }
 }
 
 /// The operator's own clock, which may be wrong by so many milliseconds.
@@ -78,6 +82,10 @@ impl Clock for OwnClock {
 
     fn monotonic(&self) -> Duration {
         self.right.monotonic()
+    }
+
+    fn boottime(&self) -> Duration {
+        self.right.boottime()
     }
 }
 

@@ -1,0 +1,5 @@
+//! Which process leads.
+
+mod tenure;
+
+pub use tenure::Tenure;
