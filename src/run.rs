@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use jobstartstop::controller::{Convergence, Lanes, Setup, Timetable};
+use jobstartstop::controller::{Convergence, Lanes, Setup, Timetable, Untold};
+use jobstartstop::leader::Tenure;
 use jobstartstop::live::{Timeouts, Transport};
 use jobstartstop::observe::{self, Metrics, Readiness};
-use jobstartstop::timetable::WallClock;
+use jobstartstop::timetable::{Clock, WallClock};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use plan::Timings;
+use plan::{LeaseTimings, ProcessId, Timings};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -64,7 +65,13 @@ async fn setup(options: RunOptions, metrics: Arc<Metrics>, readiness: Arc<Readin
         client: client(&options).await?,
         transport: Transport::over_http(&timeouts).context("cannot make the Live API's HTTP client")?,
         timeouts,
+        tenure: Arc::new(Tenure::unelected(
+            ProcessId::new(std::process::id().to_string()),
+            LeaseTimings::default(),
+            WallClock.moment(),
+        )),
         clock: Arc::new(WallClock),
+        steps: Arc::new(Untold),
         timings,
         namespaces: options.namespaces.into_iter().filter(|namespace| !namespace.is_empty()).collect(),
         endpoints: options.endpoints,

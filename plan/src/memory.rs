@@ -156,6 +156,17 @@ pub(crate) struct Rejection {
     pub(crate) last: Timestamp,
 }
 
+/// Reads of a job's stored objects, right before its calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ObjectReads {
+    /// One is under way, since then.
+    pub(crate) under_way: Option<Timestamp>,
+    /// When the last answered one was asked for.
+    pub(crate) read: Option<Timestamp>,
+    /// When the last one that brought nothing was asked for, and when it was given up.
+    pub(crate) failed: Option<(Timestamp, Timestamp)>,
+}
+
 /// What this process knows of one job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
@@ -179,6 +190,12 @@ pub struct Memory {
     pub(crate) clock_ahead: SignedDuration,
     /// An answer has come since this process began, and since our clock stepped, to compare it with.
     pub(crate) clock_proven: bool,
+    /// Reads of the job's stored objects.
+    pub(crate) object_reads: ObjectReads,
+    /// When the last list of all objects was asked for that is complete.
+    pub(crate) listed_at: Option<Timestamp>,
+    /// The lease does not hold for as long as a call takes.
+    pub(crate) lease_unproven: bool,
     /// Why the account lets the wanted call wait, if it does.
     pub(crate) held_back: Option<Reason>,
 }
@@ -187,6 +204,46 @@ impl Memory {
     /// How far our clock is ahead of the Live API's, where that matters.
     pub fn clock_ahead(&mut self, by: SignedDuration) {
         self.clock_ahead = by;
+    }
+
+    /// When the last list of all objects was asked for that is complete.
+    pub fn listed(&mut self, asked_at: Option<Timestamp>) {
+        self.listed_at = asked_at;
+    }
+
+    /// Whether the lease holds for as long as a call takes.
+    pub fn lease_holds(&mut self, holds: bool) {
+        self.lease_unproven = !holds;
+    }
+
+    /// The job's stored objects are being read.
+    pub fn objects_asked(&mut self, at: Timestamp) {
+        self.object_reads.under_way = Some(at);
+    }
+
+    /// They were read; what was asked for at `asked_at` is known.
+    pub fn objects_read(&mut self, asked_at: Timestamp) {
+        self.object_reads = ObjectReads { under_way: None, read: Some(asked_at), failed: None };
+    }
+
+    /// All objects were listed, as of then. Whether this job waited for that.
+    pub fn objects_listed(&mut self, asked_at: Timestamp) -> bool {
+        let waited = self.object_reads.under_way.is_some_and(|since| since <= asked_at);
+        if waited {
+            self.objects_read(asked_at);
+        }
+        waited
+    }
+
+    /// They were not read.
+    pub fn objects_not_read(&mut self, asked_at: Timestamp, at: Timestamp) {
+        self.object_reads.under_way = None;
+        self.object_reads.failed = Some((asked_at, at));
+    }
+
+    /// The stored objects are known as of then.
+    pub(crate) fn objects_as_of(&self) -> Option<Timestamp> {
+        self.object_reads.read.max(self.listed_at)
     }
 
     /// Our clock stepped. What was remembered moves with it, so that waits go on for what was left of them; but the
@@ -223,7 +280,12 @@ impl Memory {
                 moved(at);
             }
         }
-        for at in [&mut self.reading_since, &mut self.looking_since, &mut self.keyless_since].into_iter().flatten() {
+        let ObjectReads { under_way, read, failed } = &mut self.object_reads;
+        for at in failed.iter_mut().flat_map(|(asked_at, at)| [asked_at, at]) {
+            moved(at);
+        }
+        let times = [&mut self.reading_since, &mut self.looking_since, &mut self.keyless_since, under_way, read];
+        for at in times.into_iter().flatten() {
             moved(at);
         }
     }

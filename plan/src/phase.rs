@@ -64,7 +64,9 @@ impl fmt::Display for Phase {
 
 /// Nothing was called, and the start was not refused for good either.
 fn was_missed(record: &Record) -> bool {
-    record.activation.attempts == 0 && !record.activation.reason.is_some_and(Reason::refuses_for_good)
+    record.activation.attempts == 0
+        && record.activation.called_at.is_none()
+        && !record.activation.reason.is_some_and(Reason::refuses_for_good)
 }
 
 #[cfg(test)]

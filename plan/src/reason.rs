@@ -54,6 +54,11 @@ reasons! {
     // The start.
     /// The start was called; the channel is not read on yet.
     Starting,
+    /// An earlier process had claimed the start and recorded nothing: it may have called. The job is read before anything
+    /// is called again.
+    PerhapsCalled,
+    /// The start is due, and the API server has not stored yet that it is this process which makes it.
+    WaitingForClaim,
     /// The channel was read on after our start.
     Started,
     /// The channel was already on, or going on, when the start was due: nothing was called.

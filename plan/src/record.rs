@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::ids::{ProcessId, TermId};
 use crate::reason::Reason;
 use crate::window::Window;
 
@@ -103,6 +104,18 @@ impl Task {
     }
 }
 
+/// A process's word, stored on the object before the call, that it is the one to make a start. Two processes that both
+/// believe to lead cannot both store theirs: each write names the version of the object that it was computed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The process.
+    pub by: ProcessId,
+    /// The term in which it leads.
+    pub term: TermId,
+    /// From when on it may call. Once that has passed, and nothing is recorded since, the call may have left.
+    pub at: Timestamp,
+}
+
 /// Whether this window's channel is on air.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnAir {
@@ -131,8 +144,10 @@ pub struct Trouble {
 pub struct Record {
     /// The start.
     pub activation: Task,
-    /// The stop.
+    /// The stop. No claim stands before it: nothing may.
     pub deactivation: Task,
+    /// Who is to make the start, or made it.
+    pub claim: Option<Claim>,
     /// When this window's account first read the job with its key; kept over restarts. Until then the window does
     /// not belong to the job's timeline: a stranger's object can neither hold a channel nor cut it.
     pub verified_at: Option<Timestamp>,
@@ -155,6 +170,7 @@ impl Record {
         Self {
             activation: Task::pending(window.activation, window.start()),
             deactivation: Task::pending(window.deactivation, window.deactivation),
+            claim: None,
             verified_at: None,
             on_air: OnAir::False,
             trouble: None,

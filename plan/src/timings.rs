@@ -8,6 +8,11 @@ pub struct Timings {
     /// What a channel needs to turn; gaps between windows shorter than this are closed. 60 s (vendor: activation
     /// takes up to 60 s to be usable).
     pub channel_turn: SignedDuration,
+    /// How long before a start it is claimed. 30 s.
+    pub claim_ahead: SignedDuration,
+    /// A call that is due for longer is not made on what was known when it fell due: the process may have been
+    /// suspended. 1 s.
+    pub overslept: SignedDuration,
     /// How long before a call the job is read fresh. 2 s.
     pub read_ahead: SignedDuration,
     /// How old a reading Off may be when an `activate` is sent. 3 s.
@@ -47,6 +52,8 @@ impl Default for Timings {
         let s = SignedDuration::from_secs;
         Self {
             channel_turn: s(60),
+            claim_ahead: s(30),
+            overslept: s(1),
             read_ahead: s(2),
             reading_fresh: s(3),
             believe_unanswered: s(10),
@@ -89,6 +96,8 @@ impl Timings {
         let by = i32::try_from(divisor.max(1)).unwrap_or(i32::MAX);
         let Self {
             channel_turn,
+            claim_ahead,
+            overslept,
             read_ahead,
             reading_fresh,
             believe_unanswered,
@@ -108,6 +117,8 @@ impl Timings {
         } = Self::default();
         Self {
             channel_turn: channel_turn / by,
+            claim_ahead: claim_ahead / by,
+            overslept: overslept / by,
             read_ahead: read_ahead / by,
             reading_fresh: reading_fresh / by,
             believe_unanswered: believe_unanswered / by,
@@ -132,6 +143,8 @@ impl Timings {
         let ordered = [
             // A look made ahead must still be fresh when the call goes out.
             ("read_ahead", self.read_ahead, "reading_fresh", self.reading_fresh),
+            // The claim is stored by the time that the last readings begin.
+            ("read_ahead", self.read_ahead, "claim_ahead", self.claim_ahead),
             ("believe_unanswered", self.believe_unanswered, "believe_answered", self.believe_answered),
             // A channel that takes its full time to turn must not look like one that refused to.
             ("channel_turn", self.channel_turn, "believe_answered", self.believe_answered),

@@ -299,6 +299,10 @@ pub struct TaskStatus {
     #[serde(skip_serializing_if = "is_default")]
     pub call_at: String,
 
+    /// Which operator process makes this start, written before the call so that no two do. Only starts are claimed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<ClaimStatus>,
+
     /// When the call was last sent, in UTC with microseconds; empty as long as no call can have reached the Live API.
     #[serde(skip_serializing_if = "is_default")]
     #[schemars(length(max = 40))]
@@ -320,6 +324,28 @@ pub struct TaskStatus {
     /// How many calls were sent.
     #[serde(skip_serializing_if = "is_default")]
     pub attempts: u32,
+
+    /// What another version of the operator wrote and this one does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: BTreeMap<String, Value>,
+}
+
+/// A process's claim on a start.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ClaimStatus {
+    /// The process, by an id of its own.
+    #[serde(skip_serializing_if = "is_default")]
+    pub by: String,
+
+    /// The Lease and the term in which it leads, as `namespace/name/uid/transitions`; `unelected` without an election.
+    #[serde(skip_serializing_if = "is_default")]
+    pub lease: String,
+
+    /// From when on it may call; in UTC with microseconds.
+    #[serde(skip_serializing_if = "is_default")]
+    pub at: String,
 
     /// What another version of the operator wrote and this one does not know.
     #[serde(flatten)]
@@ -444,6 +470,7 @@ mod tests {
             time: "2026-12-02T13:00:00Z".to_owned(),
             time_utc: Some(1_796_216_400),
             call_at: "2026-12-02T13:00:00Z".to_owned(),
+            claim: Some(ClaimStatus { by: "5b1c".to_owned(), ..ClaimStatus::default() }),
             called_at: "2026-12-02T13:00:00.000123Z".to_owned(),
             attempted_at: String::new(),
             confirmed_at: "2026-12-02T13:00:04.000000Z".to_owned(),

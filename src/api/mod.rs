@@ -14,7 +14,7 @@ pub mod rules;
 pub mod time;
 
 pub use job_start_stop::{
-    AccountRef, Activation, Deactivation, DeletionPolicy, JobReading, JobStartStop, JobStartStopSpec,
+    AccountRef, Activation, ClaimStatus, Deactivation, DeletionPolicy, JobReading, JobStartStop, JobStartStopSpec,
     JobStartStopStatus, SpecTimeError, SpecTimes, TaskStatus,
 };
 pub use live_account::{

@@ -24,6 +24,8 @@ pub(super) const LONGEST: Duration = Duration::from_secs(10);
 pub(super) enum WriteError {
     #[error("no answer within {LONGEST:?}")]
     TimedOut,
+    #[error("another process has claimed its start, and it is not proven that this one leads")]
+    LeaseUnproven,
     #[error(transparent)]
     Kube(#[from] Box<kube::Error>),
 }
@@ -35,7 +37,7 @@ impl WriteError {
                 kube::Error::Api(status) => Some(status.code),
                 _ => None,
             },
-            Self::TimedOut => None,
+            Self::TimedOut | Self::LeaseUnproven => None,
         }
     }
 

@@ -1,8 +1,11 @@
 //! Requests to the Live API, and what their answers mean to a plan. The one place from which calls leave.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use plan::admit::Heard;
 use plan::{AccountName, JobKey, LookError, Outcome, Reading, Reason, Seen, Verb};
@@ -11,6 +14,7 @@ use crate::live::{Job, JobId, LiveError};
 
 use super::index::{LiveRequest, Order};
 use super::shared::Shared;
+use super::step;
 
 /// Sends one request, and hands its answer to the index. The answer is recorded whatever happens to the lane that
 /// asked for it: a call that has left is never forgotten.
@@ -71,12 +75,25 @@ async fn list(shared: &Shared, order: &Order, jobs: &BTreeMap<JobKey, AccountNam
 }
 
 async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &JobId) {
+    let steps = step::OfCall::of(verb);
+    shared.steps.reached(steps.checked);
     tracing::info!(job = %key, account = %order.origin.account, verb = verb.as_str(), "calling");
-    let answer = match verb {
-        Verb::Activate => order.client.activate(id).await,
-        Verb::Deactivate => order.client.deactivate(id).await,
+    let mut asked = pin!(async {
+        match verb {
+            Verb::Activate => order.client.activate(id).await,
+            Verb::Deactivate => order.client.deactivate(id).await,
+        }
+    });
+    // From here on the call may have left. A process that dies before S6 or P5 is written leaves a claim whose time has
+    // passed, or a stop that was due: both are read before they are made again.
+    let first = poll_once(asked.as_mut()).await;
+    shared.steps.reached(steps.sent);
+    let answer = match first {
+        Some(answer) => answer,
+        None => asked.await,
     };
     let at = shared.clock.now();
+    shared.steps.reached(steps.answered);
     shared.metrics.live_request(verb.as_str(), answer.as_ref().err(), at.duration_since(order.sent_at));
     if let Ok(answer) = &answer {
         told(shared, order, order.sent_at, at, answer.date);
@@ -92,6 +109,14 @@ async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &Job
     }
     shared.index().call_answered(&order.origin, key, at, outcome, heard);
     shared.answered([key.clone()], &order.origin.load);
+}
+
+async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+    std::future::poll_fn(|context| match future.poll_unpin(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Takes in the server's clock, where the answer told it.

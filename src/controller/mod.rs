@@ -19,8 +19,10 @@ mod live_calls;
 mod load;
 mod notice;
 mod raw;
+mod recheck;
 mod shared;
 mod status;
+mod step;
 #[cfg(test)]
 mod stored_fixtures;
 mod unread;
@@ -39,6 +41,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::leader::Tenure;
 use crate::live::{Endpoint, Timeouts, Transport};
 use crate::observe::{Metrics, Readiness};
 use crate::timetable::Clock;
@@ -46,8 +49,9 @@ use crate::timetable::Clock;
 use accounts::Dialling;
 use index::{Index, Order};
 use live_calls::carry_out;
-use shared::{Outlets, Shared};
+use shared::{Ground, Outlets, Shared};
 
+pub use step::{Step, Steps, Untold};
 pub use window::FINALIZER;
 
 /// How long the end waits for statuses that are planned and not written.
@@ -63,6 +67,10 @@ pub struct Setup {
     pub timeouts: Timeouts,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Whether this process leads.
+    pub tenure: Arc<Tenure>,
+    /// Is told how far calls have come.
+    pub steps: Arc<dyn Steps>,
     /// The times that plans go by.
     pub timings: Timings,
     /// Where to watch; none means in all namespaces.
@@ -112,7 +120,8 @@ impl Lanes {
     pub fn new(setup: Setup) -> Self {
         let dialling = Dialling { transport: setup.transport, timeouts: setup.timeouts, allowed: setup.endpoints };
         let index = Index::new(setup.timings, dialling.clone(), setup.deletion_policy);
-        let (shared, outlets) = Shared::new(index, setup.clock, setup.metrics, setup.readiness);
+        let Setup { clock, tenure, steps, metrics, readiness, .. } = setup;
+        let (shared, outlets) = Shared::new(index, Ground { clock, tenure, steps, metrics, readiness });
         let Outlets { orders, lists, notices } = outlets;
         Self {
             gauges: Gauges(Arc::clone(&shared)),
@@ -148,8 +157,12 @@ impl Convergence {
     pub async fn run(self, stop: CancellationToken) {
         let Self { shared, client, namespaces, dialling, instance, lists, notices } = self;
         let mut parts = JoinSet::new();
-        parts.spawn(watches::run(Arc::clone(&shared), client.clone(), namespaces, dialling));
+        let scopes: Vec<Option<String>> =
+            if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
+        parts.spawn(recheck::run(Arc::clone(&shared), client.clone(), scopes.clone()));
+        parts.spawn(watches::run(Arc::clone(&shared), client.clone(), scopes, dialling));
         parts.spawn(decide(Arc::clone(&shared)));
+        parts.spawn(renewals(Arc::clone(&shared)));
         parts.spawn(definitions::run(Arc::clone(&shared), client.clone()));
         parts.spawn(unread::run(Arc::clone(&shared), client.clone()));
         parts.spawn(ask_for_lists(Arc::clone(&shared), lists));
@@ -177,6 +190,14 @@ async fn decide(shared: Arc<Shared>) {
         let loads = shared.decide([key]);
         shared.admit(loads, false);
         tokio::task::yield_now().await;
+    }
+}
+
+/// Lets calls go that waited for the lease to be renewed.
+async fn renewals(shared: Arc<Shared>) {
+    let mut told = shared.tenure.changes();
+    while told.changed().await.is_ok() {
+        shared.lease_renewed();
     }
 }
 

@@ -2,14 +2,15 @@
 //! between them.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use plan::{AccountName, JobKey, ObjectName, WindowId};
-use tokio::sync::{Notify, mpsc};
+use plan::{AccountName, JobKey, ObjectName, Recheck, WindowId};
+use tokio::sync::{Notify, mpsc, watch};
 
+use crate::leader::Tenure;
 use crate::live::Endpoint;
 use crate::observe::{Metrics, Readiness};
 use crate::timetable::{Clock, Timetable};
@@ -17,6 +18,7 @@ use crate::timetable::{Clock, Timetable};
 use super::index::{Admitted, Index, LiveRequest, Order};
 use super::load::LoadKey;
 use super::notice::Notice;
+use super::step::Steps;
 
 /// What falls due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,8 +33,16 @@ pub(super) struct Shared {
     index: Mutex<Index>,
     pub(super) timetable: Timetable<Due>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) tenure: Arc<Tenure>,
+    pub(super) steps: Arc<dyn Steps>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) readiness: Arc<Readiness>,
+    /// Jobs whose stored objects are to be read anew.
+    pub(super) rechecks: Backlog<(JobKey, Recheck)>,
+    /// Somebody wants everything listed anew.
+    relist: watch::Sender<u64>,
+    /// The greatest resource version of a window that was seen.
+    newest_version: AtomicU64,
     /// Jobs to be decided when the due ones are through.
     pub(super) jobs: Backlog<JobKey>,
     /// Windows whose object is to be written.
@@ -61,6 +71,15 @@ pub(super) struct Outlets {
     pub(super) notices: mpsc::Receiver<Notice>,
 }
 
+/// What is shared with the rest of the process.
+pub(super) struct Ground {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) tenure: Arc<Tenure>,
+    pub(super) steps: Arc<dyn Steps>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) readiness: Arc<Readiness>,
+}
+
 /// How long work that can wait gives way to deadlines at a time.
 const GIVE_WAY: Duration = Duration::from_millis(5);
 
@@ -68,12 +87,8 @@ const GIVE_WAY: Duration = Duration::from_millis(5);
 const NOTICES: usize = 1024;
 
 impl Shared {
-    pub(super) fn new(
-        index: Index,
-        clock: Arc<dyn Clock>,
-        metrics: Arc<Metrics>,
-        readiness: Arc<Readiness>,
-    ) -> (Arc<Self>, Outlets) {
+    pub(super) fn new(index: Index, stands_on: Ground) -> (Arc<Self>, Outlets) {
+        let Ground { clock, tenure, steps, metrics, readiness } = stands_on;
         let (orders, orders_out) = mpsc::unbounded_channel();
         let (lists, lists_out) = mpsc::unbounded_channel();
         let (notices, notices_out) = mpsc::channel(NOTICES);
@@ -81,8 +96,13 @@ impl Shared {
             index: Mutex::new(index),
             timetable: Timetable::default(),
             clock,
+            tenure,
+            steps,
             metrics,
             readiness,
+            rechecks: Backlog::default(),
+            relist: watch::Sender::new(0),
+            newest_version: AtomicU64::new(0),
             jobs: Backlog::default(),
             windows: Backlog::default(),
             accounts: Backlog::default(),
@@ -111,14 +131,19 @@ impl Shared {
     /// Decides these jobs now. Returns the loads whose queues have changed.
     pub(super) fn decide(&self, keys: impl IntoIterator<Item = JobKey>) -> BTreeSet<LoadKey> {
         let mut loads = BTreeSet::new();
+        let lease_holds = self.lease_holds();
         for key in keys {
             let mut index = self.index();
-            let decided = index.decide(&key, self.clock.now());
+            let decided = index.decide(&key, self.clock.now(), lease_holds);
+            self.rechecks.extend(decided.recheck.map(|recheck| (key.clone(), recheck)));
             // Under the lock: the other lane may decide the same job, and an older deadline must not replace its newer.
             self.timetable.set(Due::Job(key), decided.next);
             drop(index);
             loads.extend(decided.loads);
             self.windows.extend(decided.writes);
+            for id in decided.urgent_writes {
+                self.windows.urge(id);
+            }
             self.jobs.extend(decided.touched);
             self.accounts.extend(decided.counted);
             self.unclear.extend(decided.unclear);
@@ -138,9 +163,10 @@ impl Shared {
         if self.closed.load(Ordering::SeqCst) {
             return;
         }
+        let lease_holds = self.lease_holds();
         for load in loads {
             let mut index = self.index();
-            let admitted = index.admit(&load, self.clock.now(), calls_first);
+            let admitted = index.admit(&load, self.clock.now(), lease_holds, calls_first);
             self.timetable.set(Due::Load(load), admitted.next);
             drop(index);
             self.let_go(admitted);
@@ -195,6 +221,54 @@ impl Shared {
         self.jobs.extend(keys);
         let stale = self.index().take_stale_accounts();
         self.accounts.extend(stale);
+    }
+
+    /// Whether a call may be sent now.
+    fn lease_holds(&self) -> bool {
+        self.tenure.may_call(&self.clock.moment())
+    }
+
+    /// The lease was renewed: the calls that waited for that are decided anew.
+    pub(super) fn lease_renewed(&self) {
+        let jobs = self.index().take_awaiting_lease();
+        if !jobs.is_empty() && self.lease_holds() {
+            let loads = self.decide(jobs);
+            self.admit(loads, false);
+        } else {
+            self.index().keep_awaiting_lease(jobs);
+        }
+    }
+
+    /// Has everything listed anew, and every watch begun anew from that.
+    pub(super) fn relist(&self) {
+        self.relist.send_modify(|count| *count += 1);
+    }
+
+    /// Hears of it.
+    pub(super) fn relists(&self) -> watch::Receiver<u64> {
+        self.relist.subscribe()
+    }
+
+    /// The greatest version of a window that was seen so far.
+    pub(super) fn newest_version(&self) -> u64 {
+        self.newest_version.load(Ordering::SeqCst)
+    }
+
+    /// An answer told this version; `seen`: the greatest one seen before it was asked for. The apiserver never goes
+    /// back, unless what it had stored was replaced by a backup: then every version known is void, and a watch that was
+    /// resumed would stay silent until the versions have caught up.
+    pub(super) fn version_told(&self, version: Option<&str>, seen: u64) {
+        let Some(version) = version.and_then(|version| version.parse::<u64>().ok()) else { return };
+        if version >= seen {
+            self.newest_version.fetch_max(version, Ordering::SeqCst);
+            return;
+        }
+        if self.newest_version.swap(version, Ordering::SeqCst) > version {
+            tracing::error!(version, seen, "the API server has gone back to an older state: everything is read anew");
+            self.metrics.store_went_back();
+            self.index().versions_void();
+            self.relist();
+        }
     }
 
     /// Does this after a wait.
@@ -267,10 +341,25 @@ impl<K: Ord + Clone> Backlog<K> {
         }
     }
 
+    /// Puts it before all that wait.
+    pub(super) fn urge(&self, key: K) {
+        let mut keys = self.lock();
+        keys.waiting.insert(key.clone());
+        if !keys.taken.contains(&key) {
+            // Where it stood before it is passed over later.
+            keys.order.push_front(key);
+            self.filled.notify_one();
+        }
+    }
+
     fn take(&self, alone: bool) -> Option<K> {
         let mut keys = self.lock();
-        let key = keys.order.pop_front()?;
-        keys.waiting.remove(&key);
+        let key = loop {
+            let key = keys.order.pop_front()?;
+            if keys.waiting.remove(&key) {
+                break key;
+            }
+        };
         if alone {
             keys.taken.insert(key.clone());
         }
@@ -279,6 +368,13 @@ impl<K: Ord + Clone> Backlog<K> {
             self.filled.notify_one();
         }
         Some(key)
+    }
+
+    /// All that wait.
+    pub(super) fn take_all(&self) -> Vec<K> {
+        let mut keys = self.lock();
+        let order = std::mem::take(&mut keys.order);
+        order.into_iter().filter(|key| keys.waiting.remove(key)).collect()
     }
 
     /// Nothing is waiting, and nothing is taken.
@@ -306,11 +402,11 @@ impl<K: Ord + Clone> Backlog<K> {
         }
     }
 
-    /// A key that was taken alone may be taken again.
+    /// A key that was taken alone may be taken again: at once, so that what was begun on it is brought to its end.
     pub(super) fn done(&self, key: &K) {
         let mut keys = self.lock();
         if keys.taken.remove(key) && keys.waiting.contains(key) {
-            keys.order.push_back(key.clone());
+            keys.order.push_front(key.clone());
             self.filled.notify_one();
         }
     }

@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use plan::{Memory, OnAir, Phase, Reading, Reason, Record, Task, Trouble, WindowPlan};
+use plan::{Claim, Memory, OnAir, Phase, ProcessId, Reading, Reason, Record, Task, TermId, Trouble, WindowPlan};
 
 use crate::api::time::{epoch_seconds, read_status};
-use crate::api::{self, JobReading, JobStartStopStatus, TaskStatus};
+use crate::api::{self, ClaimStatus, JobReading, JobStartStopStatus, TaskStatus};
 
 use super::conditions::{self, bounded, whole_seconds};
 use super::foreign::{state, strange};
@@ -42,6 +42,7 @@ pub(super) fn stored_record(stored: &Stored) -> Option<Record> {
     Some(Record {
         activation,
         deactivation,
+        claim: claim(status),
         verified_at: read_status(&status.job.verified_at),
         on_air: shown(status, "OnAir").map_or(OnAir::NotOurs, |on_air| match on_air.status.as_str() {
             "True" => OnAir::True,
@@ -54,6 +55,23 @@ pub(super) fn stored_record(stored: &Stored) -> Option<Record> {
             .is_some_and(|short| short.reason == Reason::TooManyStarts.as_str()),
         finished_at: read_status(&status.finished_at),
     })
+}
+
+/// The claim on the start that the apiserver has acknowledged. One whose time cannot be read counts from the start's: it
+/// may not be taken for none.
+pub(super) fn claim(status: &JobStartStopStatus) -> Option<Claim> {
+    let ClaimStatus { by, lease, at, .. } = status.activation.claim.as_ref()?;
+    let at = read_status(at).or_else(|| read_status(&status.activation.call_at))?;
+    Some(Claim { by: ProcessId::new(by), term: TermId::new(lease), at })
+}
+
+fn claim_status(claim: &Claim, stored: Option<&ClaimStatus>) -> ClaimStatus {
+    ClaimStatus {
+        by: claim.by.to_string(),
+        lease: claim.term.to_string(),
+        at: api::time::micros(claim.at),
+        unknown: stored.map(|stored| stored.unknown.clone()).unwrap_or_default(),
+    }
 }
 
 fn shown<'a>(status: &'a JobStartStopStatus, kind: &str) -> Option<&'a Condition> {
@@ -86,11 +104,14 @@ pub(super) fn render(stored: &Stored, planned: &WindowPlan, memory: &Memory, now
         phase: planned.phase.as_str().to_owned(),
         workflow_id: workflow_id(stored.id.as_str()),
         deletion_policy: stored.spec.deletion_policy.as_str().to_owned(),
-        activation: task_status(
-            &record.activation,
-            &stored.spec.activation_given,
-            (&stored.status.activation, &stored.status),
-        ),
+        activation: TaskStatus {
+            claim: record.claim.as_ref().map(|claim| claim_status(claim, stored.status.activation.claim.as_ref())),
+            ..task_status(
+                &record.activation,
+                &stored.spec.activation_given,
+                (&stored.status.activation, &stored.status),
+            )
+        },
         deactivation: task_status(
             &record.deactivation,
             &stored.spec.deactivation_given,
@@ -135,6 +156,7 @@ fn task_status(task: &Task, given: &str, (stored, whole): (&TaskStatus, &JobStar
         time: api::time::utc(task.time),
         time_utc: Some(epoch_seconds(task.time)),
         call_at: api::time::utc(task.call_at),
+        claim: None,
         called_at: task.called_at.map(api::time::micros).unwrap_or_default(),
         attempted_at: task.attempted_at.map(api::time::micros).unwrap_or_default(),
         confirmed_at: task.confirmed_at.map(api::time::micros).unwrap_or_default(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Config, Event};
@@ -14,10 +15,10 @@ use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Client, Resource, ResourceExt};
 use plan::{AccountName, ObjectName, WindowId};
 use serde::de::DeserializeOwned;
+use tokio::sync::watch as tokio_watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::api::{JobStartStop, LiveAccount};
-use crate::observe::Readiness;
 
 use super::accounts::{self, Account, Dialling};
 use super::raw::Raw;
@@ -74,10 +75,12 @@ where
         .backoff(Retry(Retry::FIRST))
 }
 
-/// Runs every watch. `namespaces`: where; none means everywhere.
-pub(super) async fn run(shared: Arc<Shared>, client: Client, namespaces: BTreeSet<String>, dialling: Dialling) {
-    let scopes: Vec<Option<String>> =
-        if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
+/// How often everything is listed anew, whatever the watches say: one that went silent must not hide an edit for long.
+const RELIST: Duration = Duration::from_mins(5);
+
+/// Runs every watch. `scopes`: where; `None` means everywhere.
+pub(super) async fn run(shared: Arc<Shared>, client: Client, scopes: Vec<Option<String>>, dialling: Dialling) {
+    shared.index().expect_lists(&scopes);
     // All of them before the first can be complete.
     for scope in &scopes {
         shared.readiness.expect_list(&watch_name(WINDOWS, scope.as_deref()));
@@ -108,9 +111,14 @@ async fn begin(shared: Arc<Shared>) {
     };
     // Not read in time: their accounts show it, and the others go on.
     let _ = tokio::time::timeout(SECRETS_WAIT, named).await;
-    let jobs = shared.index().set_ready();
-    tracing::info!(jobs = jobs.len(), "first lists complete, deciding");
-    shared.readiness.set_deciding();
+    shared.readiness.set_warm();
+    tracing::info!("first lists complete");
+    let term = shared.tenure.until_leading().await;
+    // What an earlier leader wrote last may not have come by our watches.
+    shared.relist();
+    tracing::info!(process = %term.by, term = %term.id, "leading");
+    shared.metrics.leading(true);
+    let jobs = shared.index().lead(term);
     shared.changed(jobs);
 }
 
@@ -121,18 +129,51 @@ trait Watched {
 
     fn apply(&self, object: Self::Object) -> Option<Self::Key>;
     fn delete(&self, object: Self::Object);
-    fn retain(&self, seen: &BTreeSet<Self::Key>);
+    /// A list is complete that was asked for at `asked_at`: what it did not show is gone.
+    fn retain(&self, seen: &BTreeSet<Self::Key>, asked_at: Timestamp);
 }
 
-async fn follow<W: Watched>(watched: W, api: Api<W::Object>, readiness: &Readiness, name: &str, on_error: impl Fn()) {
+/// Lists and watches, and begins anew from a list every few minutes and when somebody asks for it.
+async fn follow<W: Watched>(watched: W, api: Api<W::Object>, shared: &Shared, (name, on_error): (&str, impl Fn())) {
+    let mut relists = shared.relists();
+    loop {
+        relists.mark_unchanged();
+        follow_once(&watched, api.clone(), shared, &mut relists, (name, &on_error)).await;
+        tracing::debug!(watch = name, "listing anew");
+    }
+}
+
+async fn follow_once<W: Watched>(
+    watched: &W,
+    api: Api<W::Object>,
+    shared: &Shared,
+    relists: &mut tokio_watch::Receiver<u64>,
+    (name, on_error): (&str, impl Fn()),
+) {
+    let readiness = &shared.readiness;
     let mut stream = pin!(events(api, Config::default()));
+    let mut relist_at = pin!(tokio::time::sleep(RELIST));
     let mut seen = BTreeSet::new();
-    while let Some(event) = stream.next().await {
+    let (mut asked_at, mut complete) = (shared.clock.now(), false);
+    loop {
+        let event = tokio::select! {
+            biased;
+            // A list under way is not given up for the next one: it would never be complete.
+            _ = relists.changed(), if complete => return,
+            () = &mut relist_at, if complete => return,
+            event = stream.next() => event,
+        };
+        let Some(event) = event else { return };
         match event {
-            Ok(Event::Init) => seen.clear(),
+            Ok(Event::Init) => {
+                asked_at = shared.clock.now();
+                complete = false;
+                seen.clear();
+            }
             Ok(Event::InitApply(object)) => seen.extend(watched.apply(object)),
             Ok(Event::InitDone) => {
-                watched.retain(&std::mem::take(&mut seen));
+                complete = true;
+                watched.retain(&std::mem::take(&mut seen), asked_at);
                 readiness.listed(name);
             }
             Ok(Event::Apply(object)) => {
@@ -188,17 +229,20 @@ impl Watched for Windows {
         self.shared.changed(touched);
     }
 
-    fn retain(&self, seen: &BTreeSet<WindowId>) {
-        let touched = self.shared.index().retain_windows(self.scope.as_deref(), seen);
+    fn retain(&self, seen: &BTreeSet<WindowId>, asked_at: Timestamp) {
+        let mut index = self.shared.index();
+        let mut touched = index.retain_windows(self.scope.as_deref(), seen);
+        touched.extend(index.listed(self.scope.as_deref(), asked_at));
+        drop(index);
         self.shared.changed(touched);
     }
 }
 
 async fn windows(shared: Arc<Shared>, client: Client, scope: Option<String>) {
     let name = watch_name(WINDOWS, scope.as_deref());
-    let (api, readiness) = (api(&client, scope.as_deref()), Arc::clone(&shared.readiness));
-    let metrics = Arc::clone(&shared.metrics);
-    follow(Windows { shared, scope }, api, &readiness, &name, move || metrics.watch_failed(WINDOWS)).await;
+    let api = api(&client, scope.as_deref());
+    let watched = Windows { shared: Arc::clone(&shared), scope };
+    follow(watched, api, &shared, (&name, || shared.metrics.watch_failed(WINDOWS))).await;
 }
 
 struct Accounts {
@@ -244,7 +288,7 @@ impl Watched for Accounts {
         self.shared.changed(touched);
     }
 
-    fn retain(&self, seen: &BTreeSet<AccountName>) {
+    fn retain(&self, seen: &BTreeSet<AccountName>, _: Timestamp) {
         let touched = self.shared.index().retain_accounts(self.scope.as_deref(), seen);
         self.shared.secrets_changed.notify_waiters();
         self.shared.changed(touched);
@@ -253,10 +297,9 @@ impl Watched for Accounts {
 
 async fn accounts(shared: Arc<Shared>, client: Client, scope: Option<String>, dialling: Dialling) {
     let name = watch_name(ACCOUNTS, scope.as_deref());
-    let (api, readiness) = (api(&client, scope.as_deref()), Arc::clone(&shared.readiness));
-    let metrics = Arc::clone(&shared.metrics);
-    let watched = Accounts { shared, scope, dialling };
-    follow(watched, api, &readiness, &name, move || metrics.watch_failed(ACCOUNTS)).await;
+    let api = api(&client, scope.as_deref());
+    let watched = Accounts { shared: Arc::clone(&shared), scope, dialling };
+    follow(watched, api, &shared, (&name, || shared.metrics.watch_failed(ACCOUNTS))).await;
 }
 
 /// One watch for each Secret that an account names, and for no other: Secrets are never listed at large.

@@ -11,6 +11,7 @@ use crate::live::JobId;
 use super::attempts::Attempts;
 use super::foreign;
 use super::raw::{Raw, Read};
+use super::status;
 
 /// The finalizer under which a window keeps its object until its duty is over.
 pub const FINALIZER: &str = "scheduler.bcovlive.io/stop";
@@ -68,6 +69,10 @@ pub(super) struct Stored {
     pub(super) planned_generation: i64,
     /// Writes in vain.
     pub(super) writes: Attempts,
+    /// It is not stored any more, and has its job on.
+    pub(super) vanished: bool,
+    /// What this version was read from is gone: any other one is newer.
+    pub(super) void: bool,
     /// The same for its deletion after its time to live: a refused one must not hold up its status.
     pub(super) expiry: Attempts,
 }
@@ -134,6 +139,8 @@ impl Stored {
             planned_generation: 0,
             writes: Attempts::default(),
             expiry: Attempts::default(),
+            vanished: false,
+            void: false,
         })
     }
 
@@ -193,7 +200,12 @@ impl Stored {
 
     /// Takes over a newer version of the object. What was planned stays: a settled state never goes backwards.
     pub(super) fn renew(&mut self, newer: Self) {
-        let (planned, planned_generation) = (self.planned.take(), self.planned_generation);
+        let (mut planned, planned_generation) = (self.planned.take(), self.planned_generation);
+        let claim = |stored: &Self| status::claim(&stored.status);
+        if let Some(planned) = planned.as_mut().filter(|_| claim(self) != claim(&newer)) {
+            // Ours, come back; or another process's, which is to be reckoned with whatever was planned.
+            planned.record.claim = claim(&newer).or(planned.record.claim.take());
+        }
         // What was found out about a deletion holds for it.
         let deletion = if newer.deletion == Deletion::No { Deletion::No } else { self.deletion.max(newer.deletion) };
         let (writes, expiry) = (self.writes, self.expiry);
@@ -204,7 +216,7 @@ impl Stored {
     /// numbers (Kubernetes 1.35 and later promise it; etcd has always made them so).
     pub(super) fn older_than(&self, other: &Self) -> bool {
         let number = |stored: &Self| stored.resource_version.parse::<u64>().ok();
-        matches!((number(self), number(other)), (Some(mine), Some(theirs)) if mine < theirs)
+        !other.void && matches!((number(self), number(other)), (Some(mine), Some(theirs)) if mine < theirs)
     }
 }
 

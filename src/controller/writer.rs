@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use kube::Client;
+use kube::{Client, Resource};
 use plan::{AccountName, ObjectName, WindowId};
 
 use crate::api::{JobStartStop, LiveAccount};
 
-use super::apiserver::{Meta, WriteError, fetch, put_finalizers, put_status};
+use super::apiserver::{Meta, WriteError, fetch, put_finalizers, put_status, within};
 use super::expiry;
 use super::index::{AccountWrite, WindowWrite};
 use super::notice::{self, Notice};
 use super::raw::Raw;
 use super::shared::Shared;
+use super::status;
+use super::step::{self, Step};
 use super::window::{Stored, name_of};
 
 /// Writes under way at once: kube speaks HTTP/1.1 to the apiserver, so each takes a connection.
@@ -36,8 +38,16 @@ pub(super) async fn windows(shared: Arc<Shared>, client: Client) {
 
 /// Makes the next write that the window needs; further ones are queued by what this one brings about.
 pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &WindowId) {
-    let Some((write, notices)) = next_write(shared, id) else { return };
-    let (kind, name, answer) = match &write {
+    let Some(Next { write, notices, steps, replaces_claim }) = next_write(shared, id) else { return };
+    if replaces_claim && !still_leads(shared).await {
+        // Another process's word stands until the Lease, read anew, names this one.
+        return later(shared, id, write.name(), &WriteError::LeaseUnproven);
+    }
+    let newest = shared.newest_version();
+    if let Some((before, _)) = steps {
+        shared.steps.reached(before);
+    }
+    let (kind, name, answer): (_, _, Result<Raw<JobStartStop>, _>) = match &write {
         WindowWrite::Finalizers { name, resource_version, finalizers } => {
             ("finalizers", name, put_finalizers(client, name, resource_version, finalizers).await)
         }
@@ -51,7 +61,13 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
     };
     shared.metrics.apiserver_write(kind, answer.as_ref().map(|_| ()).map_err(WriteError::code));
     match answer {
-        Ok(object) => stored(shared, id, object, notices),
+        Ok(object) => {
+            shared.version_told(object.meta().resource_version.as_deref(), newest);
+            if let Some((_, after)) = steps {
+                shared.steps.reached(after);
+            }
+            stored(shared, id, object, notices);
+        }
         // The window was written by somebody else since: take that up, plan again, and never call again.
         Err(error) if error.is_conflict() => match fetch(client, name).await {
             Ok(object) => take_up(shared, object),
@@ -63,16 +79,35 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
     }
 }
 
-/// The next write, and what storing it is worth telling. Compared with what is stored before the write leaves: our
-/// own watch may bring the new status sooner than the answer does, and then nothing would seem to have changed.
-fn next_write(shared: &Shared, id: &WindowId) -> Option<(WindowWrite, Vec<Notice>)> {
+/// The next write, and what it means. Compared with what is stored before the write leaves: our own watch may bring the
+/// new status sooner than the answer does, and then nothing would seem to have changed.
+struct Next {
+    write: WindowWrite,
+    /// What storing it is worth telling.
+    notices: Vec<Notice>,
+    /// The steps before and after it.
+    steps: Option<(Step, Step)>,
+    /// It puts our claim, or none, in place of another process's.
+    replaces_claim: bool,
+}
+
+fn next_write(shared: &Shared, id: &WindowId) -> Option<Next> {
     let index = shared.index();
     let write = index.write(id, shared.clock.now())?;
-    let notices = match (&write, index.window(id)) {
-        (WindowWrite::Status { record, .. }, Some(before)) => notice::of_change(before, record),
-        _ => Vec::new(),
+    let (WindowWrite::Status { record, status, .. }, Some(before)) = (&write, index.window(id)) else {
+        return Some(Next { write, notices: Vec::new(), steps: None, replaces_claim: false });
     };
-    Some((write, notices))
+    let notices = notice::of_change(before, record);
+    let steps = step::of_write(&before.status, status);
+    let theirs = status::claim(&before.status).filter(|claim| !index.is_us(&claim.by));
+    let replaces_claim = theirs.is_some() && status::claim(status) != theirs;
+    Some(Next { write, notices, steps, replaces_claim })
+}
+
+/// Whether the Lease, asked anew, still names this process.
+async fn still_leads(shared: &Shared) -> bool {
+    let now = shared.clock.moment();
+    matches!(within(async { Ok(shared.tenure.prove(&now).await) }).await, Ok(true))
 }
 
 fn stored(shared: &Shared, id: &WindowId, object: Raw<JobStartStop>, notices: Vec<Notice>) {

@@ -57,6 +57,11 @@ impl Tenure {
         held.as_ref().is_some_and(|held| !self.elected || self.timings.may_call(&held.renewed, now))
     }
 
+    /// Hears of every renewal, and of terms that begin and end.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
     /// Waits until this process leads.
     pub async fn until_leading(&self) -> Term {
         let mut changed = self.changed.subscribe();

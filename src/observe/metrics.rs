@@ -78,6 +78,8 @@ pub struct Metrics {
     writes: Family<Write, Counter>,
     watch_failures: Family<Watch, Counter>,
     undecodable: Counter,
+    leading: Gauge,
+    store_went_back: Counter,
     stops_given_up: Counter,
     clock_steps: Family<Step, Counter>,
     clock_offset: Gauge<f64, AtomicU64>,
@@ -105,6 +107,8 @@ impl Metrics {
             writes: Family::default(),
             watch_failures: Family::default(),
             undecodable: Counter::default(),
+            leading: Gauge::default(),
+            store_went_back: Counter::default(),
             stops_given_up: Counter::default(),
             clock_steps: Family::default(),
             clock_offset: Gauge::default(),
@@ -162,6 +166,16 @@ impl Metrics {
             "undecodable_objects",
             "Stored objects that could not be used when they were seen",
             self.undecodable.clone(),
+        );
+        self.registry.register(
+            "leading",
+            "1 while this process leads: it alone calls and writes",
+            self.leading.clone(),
+        );
+        self.registry.register(
+            "store_went_back",
+            "Times that the API server answered with an older state than before, as after a restored backup",
+            self.store_went_back.clone(),
         );
         self.registry.register(
             "stops_given_up",
@@ -243,6 +257,16 @@ impl Metrics {
     /// A stored object could not be used.
     pub fn undecodable(&self) {
         self.undecodable.inc();
+    }
+
+    /// This process leads, or no longer does.
+    pub fn leading(&self, leads: bool) {
+        self.leading.set(i64::from(leads));
+    }
+
+    /// What the apiserver has stored was replaced by an older state.
+    pub fn store_went_back(&self) {
+        self.store_went_back.inc();
     }
 
     /// A start failed for good, or was missed.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Ready once every first list is complete and jobs are being decided. A failing watch later on is told of, and does
+/// Ready once every first list is complete: a process that does not lead stands by, and is ready too. A failing watch later on is told of, and does
 /// not make the process unready: its deadlines are still kept.
 #[derive(Debug, Default)]
 pub struct Readiness {
@@ -18,7 +18,7 @@ pub struct Readiness {
 struct State {
     /// What is listed first, by name: complete, or the last error.
     lists: BTreeMap<String, List>,
-    deciding: bool,
+    warm: bool,
 }
 
 #[derive(Debug, Default)]
@@ -48,9 +48,9 @@ impl Readiness {
         self.lock().lists.entry(name.to_owned()).or_default().error = Some(error.to_owned());
     }
 
-    /// Jobs are being decided.
-    pub fn set_deciding(&self) {
-        self.lock().deciding = true;
+    /// Everything is known that deciding needs: this process could lead.
+    pub fn set_warm(&self) {
+        self.lock().warm = true;
     }
 
     /// Waits until every list is complete.
@@ -77,7 +77,7 @@ impl Readiness {
             let why = list.error.as_deref().unwrap_or("not answered yet");
             let _ = writeln!(missing, "waiting for the first list of {name}: {why}");
         }
-        if missing.is_empty() && !state.deciding {
+        if missing.is_empty() && !state.warm {
             missing.push_str("waiting for the first lists, or for the Secrets that accounts name\n");
         }
         if missing.is_empty() { Ok(()) } else { Err(missing) }
@@ -97,7 +97,7 @@ mod tests {
         assert!(readiness.check().unwrap_err().contains("404 page not found"));
         readiness.listed("jobstartstops");
         assert!(readiness.check().is_err());
-        readiness.set_deciding();
+        readiness.set_warm();
         assert_eq!(readiness.check(), Ok(()));
         readiness.failed("jobstartstops", "connection refused");
         assert_eq!(readiness.check(), Ok(()), "deadlines are kept while a watch fails");

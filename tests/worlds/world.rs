@@ -13,12 +13,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use jobstartstop::controller::{Lanes, Setup};
+use jobstartstop::controller::{Lanes, Setup, Untold};
+use jobstartstop::leader::Tenure;
 use jobstartstop::live::{Endpoint, Timeouts, Transport, TransportError};
 use jobstartstop::observe::{Metrics, Readiness};
 use jobstartstop::timetable::Clock;
 use k8s_openapi::ByteString;
-use plan::{DeletionPolicy, Timings};
+use plan::{DeletionPolicy, LeaseTimings, ProcessId, Timings};
 use serde_json::{Value, json};
 use simulator::{EncoderScript, Fault, InProcess, NewJob, Settings, SharedWorld};
 use tokio::task::JoinHandle;
@@ -299,12 +300,15 @@ impl World {
     }
 
     fn setup(&self, name: &str) -> Setup {
+        let clock = Arc::new(OwnClock { right: Arc::clone(&self.clock), off: Arc::clone(&self.off) });
         let vendor = self.vendor.clone();
         Setup {
             client: self.store.client(name),
             transport: Transport::new(vendor.map_err(|dropped| TransportError::Lost(dropped.to_string()))),
             timeouts: Timeouts::default(),
-            clock: Arc::new(OwnClock { right: Arc::clone(&self.clock), off: Arc::clone(&self.off) }),
+            tenure: Arc::new(Tenure::unelected(ProcessId::new(name), LeaseTimings::default(), clock.moment())),
+            clock,
+            steps: Arc::new(Untold),
             timings: Timings::default(),
             namespaces: BTreeSet::new(),
             endpoints: vec![Endpoint::vendor()],

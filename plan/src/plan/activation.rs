@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::draft::Draft;
 use super::facts::{Facts, later, sooner};
-use super::{Alarm, ReadPurpose};
+use super::{Alarm, ReadPurpose, claim, recheck};
 use crate::memory::{Seen, Verb};
 use crate::reading::Reading;
 use crate::reason::Reason;
@@ -26,8 +26,8 @@ pub(crate) fn step(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
 
 /// A call may have left: only a reading settles what became of it.
 ///
-/// Crash window: a process that dies here leaves `calledAt` in the status, and the next one starts in this function
-/// with a read, never with a call.
+/// Crash window (S4 to S8): a process that dies here leaves `calledAt` in the status, or a claim whose time has passed
+/// ([`claim::inherit`]), and the next one begins in this function with a read, never with a call.
 fn called(draft: &mut Draft, called_at: Timestamp, facts: &Facts, alarm: &mut Alarm) {
     if facts.call_under_way() {
         return;
@@ -40,7 +40,12 @@ fn called(draft: &mut Draft, called_at: Timestamp, facts: &Facts, alarm: &mut Al
     match seen.filter(|seen| facts.believes(seen)).map(|seen| seen.reading) {
         Some(Reading::Ended) => ended(draft),
         // Not carried out after all. What happens next is what happens to a start that was never called.
-        Some(Reading::Off) => not_called(draft, facts, alarm),
+        Some(Reading::Off) => {
+            if draft.record.activation.reason == Some(Reason::PerhapsCalled) {
+                draft.unfreeze_start(facts);
+            }
+            not_called(draft, facts, alarm);
+        }
         _ => {
             if let Some(at) = facts.believable_at() {
                 alarm.at(at);
@@ -91,6 +96,8 @@ fn not_called(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
         // Our clock may be wrong, or was just set: whether the window is over is for the Live API's clock to confirm.
         wait_to_read(draft, facts);
         draft.look(ReadPurpose::ForStart, facts);
+    } else if facts.now >= stop && !facts.listed_in_term() {
+        // What an earlier leader did for it may not have reached our watch.
     } else if facts.now >= stop {
         window_over(draft, facts);
     } else if facts.now < start {
@@ -152,10 +159,20 @@ fn wait_for(draft: &mut Draft, start: Timestamp, facts: &Facts, alarm: &mut Alar
     alarm.at(start);
     alarm.at(read_from);
     if !draft.entry.window.may_start() {
+        claim::withdraw(draft);
         return;
     }
     let check_from = sooner(start, facts.timings.preflight_ahead);
-    alarm.at(check_from);
+    let claim_from = sooner(start, facts.timings.claim_ahead);
+    for at in [check_from, claim_from] {
+        alarm.at(at);
+    }
+    if facts.now >= claim_from {
+        claim::stake(draft, facts);
+    } else {
+        claim::withdraw(draft);
+    }
+    draft.recheck = recheck::wanted(Verb::Activate, start, facts, alarm);
     let looked = facts.memory.looks.get(&draft.entry.window.account).map(|look| look.at);
     if looked.is_some_and(|at| at < check_from) || (looked.is_none() && draft.record.verified_at.is_some()) {
         draft.look_wishes.extend(draft.entry.access.is_none().then(|| super::draft::LookWish {
@@ -169,14 +186,14 @@ fn wait_for(draft: &mut Draft, start: Timestamp, facts: &Facts, alarm: &mut Alar
 
 /// The start is due. Read first: what the channel is doing decides.
 fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
-    if draft.entry.window.suspend {
-        draft.record.activation.say(Reason::Suspended, Reason::Suspended.meaning());
+    if !draft.entry.window.may_start() {
+        claim::withdraw(draft);
+        let reason = if draft.entry.window.suspend { Reason::Suspended } else { Reason::Undecodable };
+        draft.record.activation.say(reason, reason.meaning());
         return;
     }
-    if draft.entry.window.undecodable.is_some() {
-        draft.record.activation.say(Reason::Undecodable, Reason::Undecodable.meaning());
-        return;
-    }
+    claim::stake(draft, facts);
+    draft.recheck = recheck::wanted(Verb::Activate, draft.due(Verb::Activate), facts, alarm);
     if facts.surely_not_found(draft.entry, draft.due(Verb::Activate)) {
         fail(draft, Reason::JobNotFound, "The Live API does not know the job", facts);
         return;
@@ -273,7 +290,19 @@ fn wish(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     }
     // While the call waits for a slot, the reading has to stay fresh.
     draft.look(ReadPurpose::ForStart, facts);
-    draft.call_wish = Some(Verb::Activate);
+    if !claim::holds(draft, facts) {
+        wait_for_claim(draft, facts);
+    } else if recheck::enough(Verb::Activate, draft.due(Verb::Activate), facts) {
+        draft.call_wish = Some(Verb::Activate);
+    }
+}
+
+/// Said only once it takes long: most often the claim is stored within milliseconds.
+fn wait_for_claim(draft: &mut Draft, facts: &Facts) {
+    let long = facts.now > later(draft.due(Verb::Activate), facts.timings.overslept);
+    if long && draft.record.activation.attempts == 0 {
+        draft.record.activation.say(Reason::WaitingForClaim, Reason::WaitingForClaim.meaning());
+    }
 }
 
 /// An edit of the start that came too late changes nothing, and says so.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::draft::Draft;
 use super::facts::{Facts, later, sooner};
-use super::{Alarm, Others, ReadPurpose};
+use super::{Alarm, Others, ReadPurpose, recheck};
 use crate::memory::{Seen, Verb};
 use crate::reading::Reading;
 use crate::reason::Reason;
@@ -120,6 +120,7 @@ fn on_air(draft: &mut Draft, stop: Timestamp, facts: &Facts, alarm: &mut Alarm) 
         .seen
         .as_ref()
         .is_some_and(|seen| matches!(seen.reading, Reading::GoingOn | Reading::GoingOff) || !facts.believes(seen));
+    draft.recheck = recheck::wanted(Verb::Deactivate, stop, facts, alarm);
     draft.look(if turning { ReadPurpose::Turning } else { ReadPurpose::Supervise }, facts);
     draft.look_from(read_from, ReadPurpose::ForStop, facts);
 }
@@ -194,6 +195,7 @@ fn insist(draft: &mut Draft, seen: Option<&Seen>, stop: Timestamp, facts: &Facts
         alarm.at(at);
     }
     alarm.at(later(facts.now, facts.timings.read_ahead / 2));
+    draft.recheck = recheck::wanted(Verb::Deactivate, stop, facts, alarm);
     if may_call && retry_at.is_none_or(|at| at <= facts.now) {
         wish(draft, facts);
     }
@@ -221,6 +223,9 @@ fn wait(draft: &mut Draft, reason: Reason) {
 
 fn wish(draft: &mut Draft, facts: &Facts) {
     if !draft.entry.window.finalizer {
+        return;
+    }
+    if !recheck::enough(Verb::Deactivate, draft.due(Verb::Deactivate), facts) {
         return;
     }
     if let Some(reason) = facts.memory.held_back.filter(|_| draft.record.deactivation.attempts == 0) {
@@ -284,6 +289,7 @@ fn after_failed_start(draft: &mut Draft, others: &Others, facts: &Facts, alarm: 
     if facts.now < stop {
         alarm.at(stop);
         alarm.at(sooner(stop, facts.timings.read_ahead));
+        draft.recheck = recheck::wanted(Verb::Deactivate, stop, facts, alarm);
         draft.look_from(sooner(stop, facts.timings.read_ahead), ReadPurpose::ForStop, facts);
         return;
     }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::{Facts, later, sooner};
-use super::{Entry, ReadPurpose};
+use super::{Entry, ReadPurpose, Recheck};
 use crate::ids::AccountName;
 use crate::memory::{Call, Outcome, Verb};
 use crate::reading::Reading;
@@ -29,6 +29,8 @@ pub(crate) struct Draft<'a> {
     first_read: bool,
     pub(crate) call_wish: Option<Verb>,
     pub(crate) look_wishes: Vec<LookWish>,
+    /// A read of the stored objects is wanted.
+    pub(crate) recheck: Option<Recheck>,
     /// The channel is meant to be on for others.
     pub(crate) covered: bool,
     /// When the start is due, by our clock.
@@ -69,6 +71,7 @@ impl<'a> Draft<'a> {
             first_read: false,
             call_wish: None,
             look_wishes: Vec::new(),
+            recheck: None,
             covered: false,
         };
         if let Some(look) = facts.memory.looks.get(&window.account).filter(|look| look.error.is_none()) {
@@ -136,6 +139,15 @@ impl<'a> Draft<'a> {
             Verb::Activate => self.start,
             Verb::Deactivate => self.stop,
         }
+    }
+
+    /// The start was not called after all: its time is as its owner has it.
+    pub(crate) fn unfreeze_start(&mut self, facts: &Facts) {
+        let (window, task) = (&self.entry.window, &mut self.record.activation);
+        task.called_at = None;
+        task.time = window.activation;
+        task.call_at = window.start();
+        self.start = later(task.call_at, facts.memory.clock_ahead.max(SignedDuration::ZERO));
     }
 
     /// The stop is due now, or was when it was called, whatever was planned.

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Entry, ReadPurpose};
 use crate::ids::AccountName;
+use crate::lease::Term;
 use crate::memory::{Call, Look, LookError, Memory, Outcome, Seen, Verb};
 use crate::reading::Reading;
 use crate::reason::Reason;
@@ -13,6 +14,8 @@ use crate::timings::{Timings, backoff};
 /// Everything that the windows of a job share.
 pub(crate) struct Facts<'a> {
     pub(crate) memory: &'a Memory,
+    /// The term in which this process leads.
+    pub(crate) term: &'a Term,
     pub(crate) now: Timestamp,
     pub(crate) timings: &'a Timings,
     pub(super) entries: &'a [Entry],
@@ -21,9 +24,15 @@ pub(crate) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    pub(crate) fn gather(entries: &'a [Entry], memory: &'a Memory, now: Timestamp, timings: &'a Timings) -> Self {
+    pub(crate) fn gather(
+        entries: &'a [Entry],
+        memory: &'a Memory,
+        term: &'a Term,
+        now: Timestamp,
+        timings: &'a Timings,
+    ) -> Self {
         let call = memory.call.clone().or_else(|| recorded_call(entries));
-        Self { memory, now, timings, entries, call }
+        Self { memory, term, now, timings, entries, call }
     }
 
     pub(crate) fn call_under_way(&self) -> bool {
@@ -64,6 +73,11 @@ impl<'a> Facts<'a> {
         const TRIES: u32 = 3;
         let failures = self.memory.looks.get(&entry.window.account).map_or(0, |look| look.failures);
         !self.memory.clock_proven && entry.access.is_none() && failures < TRIES
+    }
+
+    /// All objects were listed since this process leads.
+    pub(crate) fn listed_in_term(&self) -> bool {
+        self.memory.listed_at.is_some_and(|listed| listed >= self.term.since)
     }
 
     /// The last reading, if it was asked for after `since`.
@@ -199,7 +213,7 @@ fn recorded(task: &Task, verb: Verb, entry: &Entry) -> Option<Call> {
             let reason = task.reason.unwrap_or(Reason::CallRefused);
             Outcome::Refused { reason, message, for_good: false }
         }
-        Some(Reason::AnswerLost) => Outcome::Unanswered(message),
+        Some(Reason::AnswerLost | Reason::PerhapsCalled) => Outcome::Unanswered(message),
         _ => Outcome::Accepted,
     };
     let earlier = task.called_at.filter(|called_at| *called_at != sent_at);

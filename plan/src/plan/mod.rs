@@ -5,12 +5,14 @@
 //! one look come out, with the instant at which to run this again.
 
 mod activation;
+mod claim;
 mod deactivation;
 mod draft;
 mod facts;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod keys;
+mod recheck;
 #[cfg(test)]
 mod tests;
 
@@ -20,15 +22,17 @@ use jiff::Timestamp;
 
 use crate::conditions::{self, Condition, Health};
 use crate::ids::{AccountName, WindowId};
+use crate::lease::Term;
 use crate::memory::{Memory, Verb};
 use crate::phase::Phase;
 use crate::reason::Reason;
-use crate::record::{Record, TaskState, Trouble};
+use crate::record::{Claim, Record, TaskState, Trouble};
 use crate::timeline::{Interval, Timeline};
 use crate::timings::Timings;
 use crate::window::Window;
 
 pub use keys::key_at_hand;
+pub use recheck::Recheck;
 
 use draft::Draft;
 use facts::Facts;
@@ -43,6 +47,8 @@ pub struct Entry {
     /// The apiserver has acknowledged a status of this window with `activation: finished`. Until then nobody else's
     /// duty to stop may rest on it.
     pub acknowledged: bool,
+    /// The claim that the apiserver has acknowledged: ours, or another process's.
+    pub claimed: Option<Claim>,
     /// Why its account cannot be used, if it cannot.
     pub access: Option<Trouble>,
     /// More starts are due about its own than its load has slots for ([`crate::capacity`]).
@@ -142,6 +148,10 @@ pub struct WindowPlan {
 pub struct Plan {
     /// At most one look and at most one call.
     pub wants: Vec<Want>,
+    /// The job's stored objects are to be read anew, now.
+    pub recheck: Option<Recheck>,
+    /// A call is due that has to wait until the lease is renewed.
+    pub awaits_lease: bool,
     /// One for each window, in the order given.
     pub windows: Vec<WindowPlan>,
     /// When time alone may change the plan.
@@ -165,8 +175,9 @@ impl Alarm {
 
 /// Decides for one job at one instant. Pure: the same arguments give the same plan, and running it on its own records
 /// changes nothing.
-pub fn plan(entries: &[Entry], memory: &Memory, now: Timestamp, timings: &Timings) -> Plan {
-    let facts = Facts::gather(entries, memory, now, timings);
+pub fn plan(entries: &[Entry], memory: &Memory, term: &Term, now: Timestamp, timings: &Timings) -> Plan {
+    let entries = claim::inherit(entries, term, now);
+    let facts = Facts::gather(&entries, memory, term, now, timings);
     let mut alarm = Alarm { now, next: None };
     let mut drafts: Vec<Draft> = entries.iter().map(|entry| Draft::open(entry, &facts)).collect();
 
@@ -181,7 +192,10 @@ pub fn plan(entries: &[Entry], memory: &Memory, now: Timestamp, timings: &Timing
         draft.watch(&facts);
     }
 
+    let recheck = drafts.iter().filter_map(|draft| draft.recheck).max_by_key(|recheck| recheck.renew);
     let call = choose_call(&drafts, &facts, standing.timeline.covers(now));
+    let awaits_lease = call.is_some() && memory.lease_unproven;
+    let call = call.filter(|_| !awaits_lease);
     let look = choose_look(&drafts, &facts, &mut alarm);
     let conflicts = conflicts(&drafts);
     let windows: Vec<WindowPlan> =
@@ -189,7 +203,7 @@ pub fn plan(entries: &[Entry], memory: &Memory, now: Timestamp, timings: &Timing
     for expiry in windows.iter().filter_map(|window| window.expires_at) {
         alarm.at(expiry);
     }
-    Plan { wants: call.into_iter().chain(look).collect(), windows, next: alarm.next }
+    Plan { wants: call.into_iter().chain(look).collect(), recheck, awaits_lease, windows, next: alarm.next }
 }
 
 /// The windows that hold the channel, and the timeline they make.
@@ -311,6 +325,10 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts) -> WindowPlan
     let stop = draft.due(Verb::Deactivate);
     let overdue = draft.record.has_it_on() && stop <= facts.now && !draft.covered;
     let mut record = draft.record;
+    if !record.activation.is_pending() && record.activation.called_at.is_none() {
+        // Nothing was called under it: it tells nobody anything.
+        record.claim = None;
+    }
     if record.settled() && record.finished_at.is_none() {
         record.finished_at = Some(facts.now);
     }

@@ -56,9 +56,15 @@ pub(in crate::controller) struct Admitted {
 const SHORT_WAIT: SignedDuration = SignedDuration::from_secs(1);
 
 impl Index {
-    /// Lets go what the load has room for. With `calls_first` only what a call needs: the rest follows when the
-    /// due calls are out.
-    pub(in crate::controller) fn admit(&mut self, load: &LoadKey, now: Timestamp, calls_first: bool) -> Admitted {
+    /// Lets go what the load has room for: no call while the lease does not hold for it. With `calls_first` only what a
+    /// call needs: the rest follows when the due calls are out.
+    pub(in crate::controller) fn admit(
+        &mut self,
+        load: &LoadKey,
+        now: Timestamp,
+        lease_holds: bool,
+        calls_first: bool,
+    ) -> Admitted {
         let mut admitted = Admitted::default();
         let Some(queue) = self.queues.get_mut(load) else { return admitted };
         // A full load is asked after each answer and each decision: the queue is not gone through for nothing. A longer
@@ -71,7 +77,11 @@ impl Index {
         }
         let listing = queue.listing(now, &self.timings);
         let (jobs, timings) = (&self.jobs, &self.timings);
-        let fit = |key: &JobKey, verb| jobs.get(key).is_none_or(|job| job.memory.still_fit(verb, now, timings));
+        if !lease_holds {
+            self.awaiting_lease.extend(calls(queue).cloned());
+        }
+        let still_fit = |key: &JobKey, verb| jobs.get(key).is_none_or(|job| job.memory.still_fit(verb, now, timings));
+        let fit = |key: &JobKey, verb| lease_holds && still_fit(key, verb);
         let requests = requests(queue, &listing, now, calls_first, fit);
         let admission = plan::admit(&requests, &mut queue.load, now, &self.timings);
         admitted.next = [admission.next, listing.until].into_iter().flatten().min();
@@ -175,6 +185,12 @@ impl Index {
         }
         Some(want)
     }
+}
+
+/// The jobs that a call is wanted for.
+fn calls(queue: &Queue) -> impl Iterator<Item = &JobKey> {
+    let calls = |wants: &Vec<Want>| wants.iter().any(|want| matches!(want, Want::Call { .. }));
+    queue.wanted.iter().filter(move |(_, wants)| calls(wants)).map(|(key, _)| key)
 }
 
 /// A list stands in the queue under the name of its first job.

@@ -18,6 +18,7 @@ impl Index {
     /// to be decided.
     pub(in crate::controller) fn clock_stepped(&mut self, by: SignedDuration) -> BTreeSet<JobKey> {
         self.skews.clear();
+        self.lists_moved(by);
         for job in self.jobs.values_mut() {
             job.memory.clock_stepped(by);
         }

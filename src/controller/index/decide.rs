@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use plan::{
-    AccountName, Deletion, Entry, JobKey, ObjectName, Reason, Record, TaskState, Trouble, Want, WindowId, WindowPlan,
+    AccountName, Deletion, Entry, JobKey, ObjectName, Reason, Recheck, Record, TaskState, Trouble, Want, WindowId,
+    WindowPlan,
 };
 
 use crate::controller::load::LoadKey;
@@ -19,6 +20,8 @@ pub(in crate::controller) struct Decided {
     pub(in crate::controller) next: Option<Timestamp>,
     /// Windows whose object is not as planned.
     pub(in crate::controller) writes: Vec<WindowId>,
+    /// Those of them that a start waits for.
+    pub(in crate::controller) urgent_writes: Vec<WindowId>,
     /// Loads whose queue changed.
     pub(in crate::controller) loads: BTreeSet<LoadKey>,
     /// Windows of this account changed their phase: its counts did, too.
@@ -27,6 +30,8 @@ pub(in crate::controller) struct Decided {
     pub(in crate::controller) touched: BTreeSet<JobKey>,
     /// Deleted windows of which it is to be found out whether their definition goes too.
     pub(in crate::controller) unclear: Vec<WindowId>,
+    /// The job's stored objects are to be read anew.
+    pub(in crate::controller) recheck: Option<Recheck>,
     /// Windows whose stop was given up just now.
     pub(in crate::controller) given_up: Vec<ObjectName>,
     /// Why starts failed for good just now, or were missed; those that nobody wanted made are left out.
@@ -34,13 +39,12 @@ pub(in crate::controller) struct Decided {
 }
 
 impl Index {
-    /// Plans one job and keeps the result.
-    pub(in crate::controller) fn decide(&mut self, key: &JobKey, now: Timestamp) -> Decided {
+    /// Plans one job and keeps the result. `lease_holds`: for as long as a call takes.
+    pub(in crate::controller) fn decide(&mut self, key: &JobKey, now: Timestamp, lease_holds: bool) -> Decided {
         let mut decided = Decided::default();
-        if !self.ready {
-            return decided;
-        }
+        let Some(term) = self.term.clone() else { return decided };
         let entries = self.entries(key);
+        let listed_at = self.listed_at();
         let ahead = self.skew(&key.endpoint).acted_on();
         let Some(job) = self.jobs.get_mut(key) else { return decided };
         if entries.is_empty() && job.memory.idle() {
@@ -54,8 +58,17 @@ impl Index {
         }
         job.memory.clock_ahead(ahead);
         job.memory.key_at_hand(plan::key_at_hand(&entries), now);
-        let plan = plan::plan(&entries, &job.memory, now, &self.timings);
+        job.memory.listed(listed_at);
+        job.memory.lease_holds(lease_holds);
+        let plan = plan::plan(&entries, &job.memory, &term, now, &self.timings);
         decided.next = plan.next;
+        decided.recheck = plan.recheck;
+        if plan.recheck.is_some() {
+            job.memory.objects_asked(now);
+        }
+        if plan.awaits_lease {
+            self.awaiting_lease.insert(key.clone());
+        }
         for (planned, entry) in plan.windows.into_iter().zip(&entries) {
             let Some(stored) = self.windows.get_mut(&planned.id) else { continue };
             let counts_as = |plan: &WindowPlan| (plan.phase, plan.record.has_it_on());
@@ -90,6 +103,7 @@ impl Index {
         self.free_slot(key, now);
         decided.writes =
             entries.iter().map(|entry| entry.window.id.clone()).filter(|id| self.write(id, now).is_some()).collect();
+        decided.urgent_writes = decided.writes.iter().filter(|id| self.claims(id)).cloned().collect();
         decided
     }
 
@@ -102,6 +116,7 @@ impl Index {
                 Entry {
                     window: stored.window(),
                     acknowledged: stored.status.activation.state == TaskState::Finished.as_str(),
+                    claimed: status::claim(&stored.status),
                     access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::has_it_on)),
                     short_of_capacity: self.short_of_capacity(&stored.id),
                     record,

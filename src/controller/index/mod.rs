@@ -8,15 +8,17 @@ mod answers;
 mod clocks;
 mod decide;
 mod loads;
+mod reread;
 mod starts;
 mod stored;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use plan::skew::Skew;
-use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Timings, WindowId, WindowPlan};
+use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Term, Timings, WindowId, WindowPlan};
 
 use super::accounts::{Account, Dialling};
 use super::load::{LoadKey, Queue};
@@ -39,8 +41,13 @@ pub(in crate::controller) struct Index {
     timings: Timings,
     dialling: Dialling,
     deletion_policy: DeletionPolicy,
-    /// Every first list is complete. Before, nothing is decided: a window not yet seen may want the channel on.
-    ready: bool,
+    /// The term in which this process leads. Before that nothing is decided: it is another's to decide, and a window
+    /// not yet seen may want the channel on.
+    term: Option<Term>,
+    /// By scope, when the last complete list of its windows was asked for; `None`: there was none yet.
+    lists: BTreeMap<Option<String>, Option<Timestamp>>,
+    /// Jobs with a call that is due and waits for the lease to be renewed.
+    awaiting_lease: BTreeSet<JobKey>,
     windows: BTreeMap<WindowId, Stored>,
     ids: BTreeMap<ObjectName, WindowId>,
     job_of: BTreeMap<WindowId, JobKey>,
@@ -68,7 +75,9 @@ impl Index {
             timings,
             dialling,
             deletion_policy,
-            ready: false,
+            term: None,
+            lists: BTreeMap::new(),
+            awaiting_lease: BTreeSet::new(),
             windows: BTreeMap::new(),
             ids: BTreeMap::new(),
             job_of: BTreeMap::new(),
@@ -86,9 +95,9 @@ impl Index {
         }
     }
 
-    /// All first lists are complete; every job is to be decided.
-    pub(in crate::controller) fn set_ready(&mut self) -> BTreeSet<JobKey> {
-        self.ready = true;
+    /// This process leads from now on; every job is to be decided.
+    pub(in crate::controller) fn lead(&mut self, term: Term) -> BTreeSet<JobKey> {
+        self.term = Some(term);
         // Only now is it known which of them no window uses any more.
         self.stale_accounts.extend(self.accounts.keys().cloned());
         self.jobs.keys().cloned().collect()

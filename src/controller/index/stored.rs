@@ -32,6 +32,15 @@ pub(in crate::controller) enum WindowWrite {
     Expiry { name: ObjectName, resource_version: String },
 }
 
+impl WindowWrite {
+    /// The object.
+    pub(in crate::controller) fn name(&self) -> &ObjectName {
+        match self {
+            Self::Finalizers { name, .. } | Self::Status { name, .. } | Self::Expiry { name, .. } => name,
+        }
+    }
+}
+
 /// The next write that an account's object needs.
 #[derive(Debug)]
 pub(in crate::controller) enum AccountWrite {
@@ -111,7 +120,7 @@ impl Index {
         let account = self.accounts.get(name)?;
         let resource_version = account.resource_version.clone();
         if let Some(finalizers) =
-            account.finalizers_wanted(self.in_use(name)).filter(|_| self.ready && account.holds.may_try(now))
+            account.finalizers_wanted(self.in_use(name)).filter(|_| self.term.is_some() && account.holds.may_try(now))
         {
             return Some(AccountWrite::Finalizers { resource_version, finalizers });
         }

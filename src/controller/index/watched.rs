@@ -124,6 +124,7 @@ impl Index {
             .filter(|stored| !seen.contains(&stored.id))
             .map(|stored| stored.id.clone())
             .collect();
+        let gone: Vec<WindowId> = gone.into_iter().filter(|id| !self.must_stay(id)).collect();
         gone.iter().flat_map(|id| self.remove_window(id)).collect()
     }
 

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::announce::{self, Announcement};
-use crate::ids::AccountName;
+use crate::ids::{AccountName, ProcessId, TermId};
+use crate::lease::{Before, LeaseTimings, Term};
 use crate::memory::{LookError, Memory, Outcome, Seen, Verb};
 use crate::phase::Phase;
 use crate::plan::fixtures;
@@ -24,6 +25,17 @@ pub(super) type Ms = i64;
 
 pub(super) fn ms(at: Ms) -> Timestamp {
     fixtures::at(0).checked_add(SignedDuration::from_millis(at)).unwrap()
+}
+
+fn term(process: usize, since: Ms, before: Before) -> Term {
+    let (by, id) = (ProcessId::new(format!("process-{process}")), TermId::new(format!("term-{process}")));
+    Term::new(by, id, ms(since), before, &LeaseTimings::default())
+}
+
+fn listed(at: Ms) -> Memory {
+    let mut memory = Memory::default();
+    memory.listed(Some(ms(at)));
+    memory
 }
 
 /// Until a look is answered, and until a call is carried out and answered.
@@ -74,12 +86,13 @@ struct Object {
 enum Flight {
     Look { asked: Ms, answer: Ms, account: AccountName },
     Call { answer: Ms, outcome: Outcome },
+    Objects { asked: Ms, answer: Ms },
 }
 
 impl Flight {
     fn answer(&self) -> Ms {
         match self {
-            Self::Look { answer, .. } | Self::Call { answer, .. } => *answer,
+            Self::Look { answer, .. } | Self::Call { answer, .. } | Self::Objects { answer, .. } => *answer,
         }
     }
 }
@@ -87,6 +100,14 @@ impl Flight {
 #[expect(clippy::struct_excessive_bools, reason = "each is one independent knob of a test")]
 pub(super) struct Rig {
     pub(super) now: Ms,
+    /// The term in which the process of now leads.
+    pub(super) term: Term,
+    /// How many processes there were.
+    processes: usize,
+    /// When the objects were read, outside of lists.
+    pub(super) rechecks: Vec<Ms>,
+    /// The apiserver answers no reads.
+    pub(super) apiserver_silent: bool,
     pub(super) timings: Timings,
     /// What the channel does, and the turns ahead of it.
     pub(super) channel: Reading,
@@ -131,6 +152,10 @@ impl Rig {
     pub(super) fn new() -> Self {
         Self {
             now: 0,
+            term: term(0, 0, Before::Unknown),
+            processes: 0,
+            rechecks: Vec::new(),
+            apiserver_silent: false,
             timings: Timings::default(),
             channel: Reading::Off,
             turns: BTreeMap::new(),
@@ -139,7 +164,7 @@ impl Rig {
             vendors_timer_ran_out: false,
             turning: (10, 5),
             history: vec![(Ms::MIN, Reading::Off)],
-            memory: Memory::default(),
+            memory: listed(0),
             objects: Vec::new(),
             flights: Vec::new(),
             activate_faults: Vec::new(),
@@ -251,7 +276,14 @@ impl Rig {
 
     /// The process dies and the next one knows only what was stored.
     pub(super) fn crash(&mut self) {
-        self.memory = Memory::default();
+        self.succeeded(Before::Unknown);
+    }
+
+    /// The same, and this is known of the process that died.
+    pub(super) fn succeeded(&mut self, before: Before) {
+        self.processes += 1;
+        self.term = term(self.processes, self.now, before);
+        self.memory = listed(self.now);
         self.flights.clear();
         for object in &mut self.objects {
             object.storing.clear();
@@ -262,7 +294,6 @@ impl Rig {
 
     /// Nobody is there until then.
     pub(super) fn down_until(&mut self, second: i64) {
-        self.memory = Memory::default();
         self.flights.clear();
         self.turn_up_to(second * 1000);
         self.now = second * 1000;
@@ -327,6 +358,10 @@ impl Rig {
         for flight in due {
             match flight {
                 Flight::Call { outcome, .. } => self.memory.call_answered(ms(now), outcome),
+                Flight::Objects { asked, .. } if self.apiserver_silent => {
+                    self.memory.objects_not_read(ms(asked), ms(now))
+                }
+                Flight::Objects { asked, .. } => self.memory.objects_read(ms(asked)),
                 Flight::Look { asked, account, .. } if self.refusing.contains(&account) => {
                     let error = LookError { reason: Reason::KeyRefused, message: "401".into() };
                     self.memory.look_failed(&account, ms(asked), ms(now), error);
@@ -378,6 +413,7 @@ impl Rig {
                 window: o.window.clone(),
                 record: o.record.clone(),
                 acknowledged: o.stored.as_ref().is_some_and(|r| r.activation.state == TaskState::Finished),
+                claimed: o.stored.as_ref().and_then(|r| r.claim.clone()),
                 access: o.access.clone(),
                 short_of_capacity: o.short_of_capacity,
             })
@@ -389,11 +425,12 @@ impl Rig {
         for _ in 0..8 {
             let now = ms(self.now);
             self.memory.key_at_hand(crate::plan::key_at_hand(&self.entries()), now);
-            let plan = plan(&self.entries(), &self.memory, now, &self.timings);
+            let plan = plan(&self.entries(), &self.memory, &self.term, now, &self.timings);
             self.runs += 1;
             self.run_at.push(self.now);
             self.check(&plan);
             let mut again = self.take_records(&plan);
+            again |= self.recheck(&plan);
             for want in plan.wants.clone() {
                 again |= !(self.hold && matches!(want, Want::Call { .. }) && self.memory.held_back.is_some());
                 self.carry_out(want);
@@ -404,6 +441,16 @@ impl Rig {
             }
         }
         panic!("never settles at {}: {:#?}", self.now, self.last);
+    }
+
+    fn recheck(&mut self, plan: &Plan) -> bool {
+        if plan.recheck.is_some() {
+            let (asked, wait) = (self.now, if self.apiserver_silent { 5000 } else { LOOK });
+            self.rechecks.push(asked);
+            self.memory.objects_asked(ms(asked));
+            self.flights.push(Flight::Objects { asked, answer: asked + wait });
+        }
+        plan.recheck.is_some()
     }
 
     fn take_records(&mut self, plan: &Plan) -> bool {

@@ -32,7 +32,7 @@ impl Rig {
         for (entry, next) in own.iter_mut().zip(&plan.windows) {
             entry.record = Some(next.record.clone());
         }
-        let second = crate::plan::plan(&own, &self.memory, now, &self.timings);
+        let second = crate::plan::plan(&own, &self.memory, &self.term, now, &self.timings);
         for (first, second) in plan.windows.iter().zip(&second.windows) {
             assert_eq!(first.record, second.record, "at {}", self.now);
             assert_eq!(first.conditions, second.conditions, "at {}", self.now);

@@ -1,0 +1,124 @@
+//! The steps of a start and of a stop, by the names that the documentation gives them. Each effect says when it has
+//! come to its step; tests end a process there.
+
+use std::fmt::{self, Debug};
+
+use plan::{TaskState, Verb};
+
+use crate::api::{JobStartStopStatus, TaskStatus};
+
+macro_rules! steps {
+    ($($(#[doc = $meaning:literal])+ $name:ident,)+) => {
+        /// How far a call has come.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Step {
+            $($(#[doc = $meaning])+ $name,)+
+        }
+
+        impl Step {
+            /// In the order in which a window comes to them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// Its name.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+        }
+    };
+}
+
+steps! {
+    /// The claim on the start is about to be written.
+    S1ClaimToWrite,
+    /// The apiserver has stored it.
+    S1ClaimWritten,
+    /// Right before the start the stored objects and the job were read anew.
+    S2Read,
+    /// Its time has come, the lease and the claim hold, the reading is fresh: the start is about to be sent.
+    S3Checked,
+    /// It was handed to its connection.
+    S4Sent,
+    /// It was answered, or its answer was given up.
+    S5Answered,
+    /// What was called is about to be written.
+    S6ToWrite,
+    /// The apiserver has stored it.
+    S6Written,
+    /// The job was read on; that is about to be written.
+    S7On,
+    /// The apiserver has stored it.
+    S8Written,
+    /// Right before the stop the stored objects and the job were read anew.
+    P1Read,
+    /// Its time has come and the lease holds: the stop is about to be sent.
+    P2Checked,
+    /// It was handed to its connection.
+    P3Sent,
+    /// It was answered, or its answer was given up.
+    P4Answered,
+    /// What was called is about to be written.
+    P5ToWrite,
+    /// The apiserver has stored it.
+    P5Written,
+    /// The job was read off; that is about to be written.
+    P6Off,
+    /// The apiserver has stored it.
+    P7Written,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Is told of every step.
+pub trait Steps: Debug + Send + Sync {
+    /// The process has come to this step of some window.
+    fn reached(&self, step: Step);
+}
+
+/// Nobody is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Untold;
+
+impl Steps for Untold {
+    fn reached(&self, _: Step) {}
+}
+
+/// The steps around a request to the Live API.
+pub(super) struct OfCall {
+    pub(super) checked: Step,
+    pub(super) sent: Step,
+    pub(super) answered: Step,
+}
+
+impl OfCall {
+    pub(super) fn of(verb: Verb) -> Self {
+        match verb {
+            Verb::Activate => Self { checked: Step::S3Checked, sent: Step::S4Sent, answered: Step::S5Answered },
+            Verb::Deactivate => Self { checked: Step::P2Checked, sent: Step::P3Sent, answered: Step::P4Answered },
+        }
+    }
+}
+
+/// The steps before and after the write that takes a status from one to the other.
+pub(super) fn of_write(before: &JobStartStopStatus, next: &JobStartStopStatus) -> Option<(Step, Step)> {
+    let finished = |task: &TaskStatus| task.state == TaskState::Finished.as_str();
+    let (start, stop) = ((&before.activation, &next.activation), (&before.deactivation, &next.deactivation));
+    let settled = |(before, next): (&TaskStatus, &TaskStatus)| finished(next) && !finished(before);
+    let called = |(before, next): (&TaskStatus, &TaskStatus)| next.called_at != before.called_at;
+    if settled(stop) {
+        Some((Step::P6Off, Step::P7Written))
+    } else if called(stop) {
+        Some((Step::P5ToWrite, Step::P5Written))
+    } else if settled(start) {
+        Some((Step::S7On, Step::S8Written))
+    } else if called(start) {
+        Some((Step::S6ToWrite, Step::S6Written))
+    } else if next.activation.claim != before.activation.claim && next.activation.claim.is_some() {
+        Some((Step::S1ClaimToWrite, Step::S1ClaimWritten))
+    } else {
+        None
+    }
+}
