@@ -195,8 +195,8 @@ async fn decide(shared: Arc<Shared>) {
 
 /// Lets calls go that waited for the lease to be renewed.
 async fn renewals(shared: Arc<Shared>) {
-    let mut told = shared.tenure.changes();
-    while told.changed().await.is_ok() {
+    loop {
+        shared.tenure.change().await;
         shared.lease_renewed();
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use plan::{AccountName, JobKey, ObjectName, Recheck, WindowId};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 
 use crate::leader::Tenure;
 use crate::live::Endpoint;
@@ -40,7 +40,8 @@ pub(super) struct Shared {
     /// Jobs whose stored objects are to be read anew.
     pub(super) rechecks: Backlog<(JobKey, Recheck)>,
     /// Somebody wants everything listed anew.
-    relist: watch::Sender<u64>,
+    relist: Notify,
+    relists: AtomicU64,
     /// The greatest resource version of a window that was seen.
     newest_version: AtomicU64,
     /// Jobs to be decided when the due ones are through.
@@ -101,7 +102,8 @@ impl Shared {
             metrics,
             readiness,
             rechecks: Backlog::default(),
-            relist: watch::Sender::new(0),
+            relist: Notify::new(),
+            relists: AtomicU64::new(0),
             newest_version: AtomicU64::new(0),
             jobs: Backlog::default(),
             windows: Backlog::default(),
@@ -241,17 +243,36 @@ impl Shared {
 
     /// Has everything listed anew, and every watch begun anew from that.
     pub(super) fn relist(&self) {
-        self.relist.send_modify(|count| *count += 1);
+        self.relists.fetch_add(1, Ordering::SeqCst);
+        self.relist.notify_waiters();
     }
 
-    /// Hears of it.
-    pub(super) fn relists(&self) -> watch::Receiver<u64> {
-        self.relist.subscribe()
+    /// How often that was asked for so far.
+    pub(super) fn relists(&self) -> u64 {
+        self.relists.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it is asked for once more.
+    pub(super) async fn relist_after(&self, relists: u64) {
+        loop {
+            let asked = self.relist.notified();
+            if self.relists() > relists {
+                return;
+            }
+            asked.await;
+        }
     }
 
     /// The greatest version of a window that was seen so far.
     pub(super) fn newest_version(&self) -> u64 {
         self.newest_version.load(Ordering::SeqCst)
+    }
+
+    /// A window of this version came by a watch.
+    pub(super) fn version_seen(&self, version: Option<&str>) {
+        if let Some(version) = version.and_then(|version| version.parse().ok()) {
+            self.newest_version.fetch_max(version, Ordering::SeqCst);
+        }
     }
 
     /// An answer told this version; `seen`: the greatest one seen before it was asked for. The apiserver never goes

@@ -15,7 +15,7 @@ use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Client, Resource, ResourceExt};
 use plan::{AccountName, ObjectName, WindowId};
 use serde::de::DeserializeOwned;
-use tokio::sync::watch as tokio_watch;
+
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::api::{JobStartStop, LiveAccount};
@@ -78,6 +78,9 @@ where
 /// How often everything is listed anew, whatever the watches say: one that went silent must not hide an edit for long.
 const RELIST: Duration = Duration::from_mins(5);
 
+/// How long a list may show nothing new before it is given up and begun anew: an answer that was lost never comes.
+const LIST_SILENCE: Duration = Duration::from_secs(15);
+
 /// Runs every watch. `scopes`: where; `None` means everywhere.
 pub(super) async fn run(shared: Arc<Shared>, client: Client, scopes: Vec<Option<String>>, dialling: Dialling) {
     shared.index().expect_lists(&scopes);
@@ -135,10 +138,8 @@ trait Watched {
 
 /// Lists and watches, and begins anew from a list every few minutes and when somebody asks for it.
 async fn follow<W: Watched>(watched: W, api: Api<W::Object>, shared: &Shared, (name, on_error): (&str, impl Fn())) {
-    let mut relists = shared.relists();
     loop {
-        relists.mark_unchanged();
-        follow_once(&watched, api.clone(), shared, &mut relists, (name, &on_error)).await;
+        follow_once(&watched, api.clone(), shared, (name, &on_error)).await;
         tracing::debug!(watch = name, "listing anew");
     }
 }
@@ -147,20 +148,25 @@ async fn follow_once<W: Watched>(
     watched: &W,
     api: Api<W::Object>,
     shared: &Shared,
-    relists: &mut tokio_watch::Receiver<u64>,
     (name, on_error): (&str, impl Fn()),
 ) {
     let readiness = &shared.readiness;
     let mut stream = pin!(events(api, Config::default()));
-    let mut relist_at = pin!(tokio::time::sleep(RELIST));
+    let mut relist = pin!(async {
+        let asked = shared.relist_after(shared.relists());
+        let _ = tokio::time::timeout(RELIST, asked).await;
+    });
     let mut seen = BTreeSet::new();
     let (mut asked_at, mut complete) = (shared.clock.now(), false);
     loop {
         let event = tokio::select! {
             biased;
             // A list under way is not given up for the next one: it would never be complete.
-            _ = relists.changed(), if complete => return,
-            () = &mut relist_at, if complete => return,
+            () = &mut relist, if complete => return,
+            () = tokio::time::sleep(LIST_SILENCE), if !complete => {
+                readiness.failed(name, "no answer");
+                return tracing::warn!(watch = name, "the list was not answered, beginning anew");
+            }
             event = stream.next() => event,
         };
         let Some(event) = event else { return };
@@ -213,6 +219,12 @@ impl Watched for Windows {
     fn apply(&self, object: Self::Object) -> Option<WindowId> {
         let name = name_of(&object);
         let uid = object.uid().map(WindowId::new);
+        let version = object.resource_version();
+        self.shared.version_seen(version.as_deref());
+        if uid.as_ref().is_some_and(|id| self.shared.index().knows(id, version.as_deref())) {
+            // What a list brings most often: nothing needs to be read of it.
+            return uid;
+        }
         match Stored::read(object) {
             Ok(stored) => {
                 let touched = self.shared.index().apply_window(stored);

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use plan::lease::Before;
 use plan::{LeaseTimings, Moment, ProcessId, Term, TermId};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 /// Whether this process leads, and since when that is proven.
 #[derive(Debug)]
@@ -12,8 +12,9 @@ pub struct Tenure {
     timings: LeaseTimings,
     elected: bool,
     held: Mutex<Option<Held>>,
-    /// Rings at each change of `held`.
-    changed: watch::Sender<u64>,
+    /// Rings at each renewal, and at each change of `held`. Not a `watch` channel: that wakes those who wait in an order
+    /// drawn by chance, and a simulation must repeat itself.
+    changed: Notify,
     /// Somebody wants a renewal now.
     asked: Notify,
 }
@@ -39,7 +40,7 @@ impl Tenure {
     }
 
     fn with(timings: LeaseTimings, elected: bool, held: Option<Held>) -> Self {
-        Self { timings, elected, held: Mutex::new(held), changed: watch::Sender::new(0), asked: Notify::new() }
+        Self { timings, elected, held: Mutex::new(held), changed: Notify::new(), asked: Notify::new() }
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {
@@ -57,28 +58,30 @@ impl Tenure {
         held.as_ref().is_some_and(|held| !self.elected || self.timings.may_call(&held.renewed, now))
     }
 
-    /// Hears of every renewal, and of terms that begin and end.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+    /// Waits for the next renewal, or for a term to begin or end.
+    pub async fn change(&self) {
+        self.changed.notified().await;
     }
 
     /// Waits until this process leads.
     pub async fn until_leading(&self) -> Term {
-        let mut changed = self.changed.subscribe();
         loop {
+            let changed = self.changed.notified();
             if let Some(term) = self.term() {
                 return term;
             }
-            // Fails only when the sender is gone, and that is this.
-            let _ = changed.changed().await;
+            changed.await;
         }
     }
 
     /// Waits until this process does not lead, or leads in another term than this one.
     pub async fn until_over(&self, term: &TermId) {
-        let mut changed = self.changed.subscribe();
-        while self.term().is_some_and(|now| now.id == *term) {
-            let _ = changed.changed().await;
+        loop {
+            let changed = self.changed.notified();
+            if self.term().is_none_or(|now| now.id != *term) {
+                return;
+            }
+            changed.await;
         }
     }
 
@@ -88,15 +91,15 @@ impl Tenure {
         if !self.elected {
             return true;
         }
-        let mut changed = self.changed.subscribe();
         loop {
+            let changed = self.changed.notified();
             match self.held().as_ref() {
                 None => return false,
                 Some(held) if held.renewed.monotonic >= since.monotonic => return true,
                 Some(_) => {}
             }
             self.asked.notify_one();
-            let _ = changed.changed().await;
+            changed.await;
         }
     }
 }
@@ -129,6 +132,6 @@ impl Tenure {
     }
 
     fn ring(&self) {
-        self.changed.send_modify(|count| *count += 1);
+        self.changed.notify_waiters();
     }
 }

@@ -188,7 +188,10 @@ fn started_with_a_clock_that_is_an_hour_ahead_nothing_is_missed_and_nothing_is_e
             world.start_operator();
             world.until(minutes(60)).await;
             assert_once(world, START, STOP);
-            world.assert_prompt("studio", &[(START, STOP)], 2_500);
+            // Killed a second before the start, by a wrong clock it had passed: the next process first makes sure that
+            // the call had not left.
+            let late = if moment == START - 1 { 11_000 } else { 2_500 };
+            world.assert_prompt("studio", &[(START, STOP)], late);
         });
     }
 }

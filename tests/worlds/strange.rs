@@ -105,7 +105,7 @@ fn what_another_version_wrote_into_a_status_is_carried_through() {
         world
             .store
             .edit_status("jobstartstops", "tv", "plain", |object| {
-                object["status"]["activation"]["claim"] = json!({ "by": "someone" });
+                object["status"]["activation"]["later"] = json!({ "by": "someone" });
                 object["status"]["notifications"] = json!([{ "id": 1 }]);
                 object["status"]["conditions"].as_array_mut().unwrap().push(theirs.clone());
             })
@@ -113,7 +113,7 @@ fn what_another_version_wrote_into_a_status_is_carried_through() {
         world.until(minutes(10)).await;
         let status = &world.read(PLAIN)["status"];
         assert_eq!(status["phase"], "Finished");
-        assert_eq!(status["activation"]["claim"], json!({ "by": "someone" }));
+        assert_eq!(status["activation"]["later"], json!({ "by": "someone" }));
         assert_eq!(status["notifications"], json!([{ "id": 1 }]));
         assert!(status["conditions"].as_array().unwrap().contains(&theirs), "{status}");
     });

@@ -271,6 +271,12 @@ impl<'a> Draft<'a> {
             (TaskState::Finished, TaskState::Cancelled, Some(Reason::StopCancelled)) if *on_air == OnAir::False => {
                 OnAir::False
             }
+            // Turning, in the same breath as the call: one write less. A repeated call changes nothing that is shown.
+            (TaskState::Finished, TaskState::Pending, _)
+                if facts.call_under_way() && deactivation.called_at.is_some() && deactivation.attempts == 1 =>
+            {
+                OnAir::Unknown
+            }
             (TaskState::Finished, TaskState::Pending, _)
             | (TaskState::Finished, TaskState::Cancelled, Some(Reason::StopCancelled)) => shown(facts, *on_air),
             // Refused again, most likely: the condition would flap with each try.

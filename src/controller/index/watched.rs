@@ -41,6 +41,12 @@ impl Index {
         touched
     }
 
+    /// Whether the window is known in this version.
+    pub(in crate::controller) fn knows(&self, id: &WindowId, version: Option<&str>) -> bool {
+        let known = self.windows.get(id).filter(|stored| !stored.void);
+        known.is_some_and(|stored| Some(stored.resource_version.as_str()) == version)
+    }
+
     /// A version of a window of which neither job nor times can be read. `None`: nothing is known of it from before
     /// either.
     pub(in crate::controller) fn apply_unread(
