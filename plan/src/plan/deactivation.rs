@@ -195,9 +195,12 @@ fn insist(draft: &mut Draft, seen: Option<&Seen>, stop: Timestamp, facts: &Facts
         alarm.at(at);
     }
     alarm.at(later(facts.now, facts.timings.read_ahead / 2));
-    draft.recheck = recheck::wanted(Verb::Deactivate, stop, facts, alarm);
+    if draft.record.deactivation.attempts == 0 {
+        // Beside the reading of the job, not after it.
+        draft.recheck = recheck::wanted(Verb::Deactivate, stop, facts, alarm);
+    }
     if may_call && retry_at.is_none_or(|at| at <= facts.now) {
-        wish(draft, facts);
+        wish(draft, facts, alarm);
     }
     match seen {
         // The call that goes out now makes the next reading.
@@ -221,11 +224,13 @@ fn wait(draft: &mut Draft, reason: Reason) {
     }
 }
 
-fn wish(draft: &mut Draft, facts: &Facts) {
+fn wish(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     if !draft.entry.window.finalizer {
         return;
     }
-    if !recheck::enough(Verb::Deactivate, draft.due(Verb::Deactivate), facts) {
+    let stop = draft.due(Verb::Deactivate);
+    draft.recheck = recheck::wanted(Verb::Deactivate, stop, facts, alarm);
+    if !recheck::enough(Verb::Deactivate, stop, facts) {
         return;
     }
     if let Some(reason) = facts.memory.held_back.filter(|_| draft.record.deactivation.attempts == 0) {

@@ -1,5 +1,6 @@
 //! Scenarios, read as specifications: design §4, row by row, against a scripted channel.
 
+mod claims;
 mod ends;
 mod expiry;
 mod faults;

@@ -16,7 +16,7 @@ use crate::plan::fixtures;
 use crate::plan::{Entry, FinalizerWish, Plan, Want, plan};
 use crate::reading::Reading;
 use crate::reason::Reason;
-use crate::record::{Record, TaskState, Trouble};
+use crate::record::{Claim, Record, TaskState, Trouble};
 use crate::timings::Timings;
 use crate::window::{Deletion, Window};
 
@@ -106,6 +106,8 @@ pub(super) struct Rig {
     processes: usize,
     /// When the objects were read, outside of lists.
     pub(super) rechecks: Vec<Ms>,
+    /// The next process begins without a list.
+    unlist_next: bool,
     /// The apiserver answers no reads.
     pub(super) apiserver_silent: bool,
     pub(super) timings: Timings,
@@ -155,6 +157,7 @@ impl Rig {
             term: term(0, 0, Before::Unknown),
             processes: 0,
             rechecks: Vec::new(),
+            unlist_next: false,
             apiserver_silent: false,
             timings: Timings::default(),
             channel: Reading::Off,
@@ -284,12 +287,63 @@ impl Rig {
         self.processes += 1;
         self.term = term(self.processes, self.now, before);
         self.memory = listed(self.now);
+        if std::mem::take(&mut self.unlist_next) {
+            self.memory.listed(None);
+        }
         self.flights.clear();
         for object in &mut self.objects {
             object.storing.clear();
             object.record.clone_from(&object.stored);
         }
         self.step();
+    }
+
+    /// The same after a while in which nobody led.
+    pub(super) fn down_for_succession(&mut self, at: Ms, before: Before) {
+        self.flights.clear();
+        self.turn_up_to(at);
+        self.now = at;
+        self.succeeded(before);
+    }
+
+    /// The same, and the next process has not listed the objects since it leads.
+    pub(super) fn succeeded_unlisted(&mut self, before: Before) {
+        self.unlist_next = true;
+        self.succeeded(before);
+    }
+
+    pub(super) fn unlist(&mut self) {
+        self.memory.listed(None);
+    }
+
+    pub(super) fn list(&mut self) {
+        self.memory.listed(Some(ms(self.now)));
+    }
+
+    /// Our process sleeps: what it asked for is answered when it wakes, and its deadlines pass.
+    pub(super) fn sleep_until(&mut self, second: i64) {
+        self.turn_up_to(second * 1_000);
+        self.now = second * 1_000;
+        self.step();
+    }
+
+    pub(super) fn lease_holds(&mut self, holds: bool) {
+        self.memory.lease_holds(holds);
+        self.step();
+    }
+
+    /// Another process has put its claim on the object.
+    pub(super) fn claim_by_another(&mut self, id: &str, claim: Claim) {
+        let object = self.object(id);
+        for record in [&mut object.record, &mut object.stored] {
+            record.as_mut().unwrap().claim = Some(claim.clone());
+        }
+    }
+
+    pub(super) fn check_nothing_more(&mut self) {
+        let rechecks = self.rechecks.len();
+        self.until(self.now / 1_000 + 10_000);
+        assert_eq!(self.rechecks.len(), rechecks, "nothing is read once all is settled");
     }
 
     /// Nobody is there until then.
