@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use jobstartstop::live::{Endpoint, VENDOR};
 use jobstartstop::observe::LogFormat;
 
@@ -57,6 +57,24 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "POLICY", value_enum, default_value_t = Policy::Stop, env = "JOBSTARTSTOP_DELETION_POLICY")]
     pub(crate) deletion_policy: Policy,
 
+    /// Whether only one of several processes may call: the one that holds a Lease. Without it, run one process only.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        default_value_t = true,
+        action = ArgAction::Set,
+        env = "JOBSTARTSTOP_LEADER_ELECTION"
+    )]
+    pub(crate) leader_election: bool,
+
+    /// The Lease that the processes of one installation compete for.
+    #[arg(long, value_name = "NAME", default_value = "jobstartstop", env = "JOBSTARTSTOP_LEASE_NAME")]
+    pub(crate) lease_name: String,
+
+    /// The namespace of the Lease. Without it: the Pod's, or the one of the kubeconfig's context.
+    #[arg(long, value_name = "NAMESPACE", env = "JOBSTARTSTOP_LEASE_NAMESPACE")]
+    pub(crate) lease_namespace: Option<String>,
+
     /// Where /metrics, /healthz and /readyz are served.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080", env = "JOBSTARTSTOP_OBSERVE_ADDRESS")]
     pub(crate) observe_address: SocketAddr,
@@ -73,6 +91,14 @@ pub(crate) struct RunOptions {
     /// channels do not turn any faster.
     #[arg(long, hide = true, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) time_divisor: u32,
+
+    /// The same for the times of the election, and for how long a call may take.
+    #[arg(long, hide = true, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub(crate) lease_divisor: u32,
+
+    /// Believes to lead whatever the Lease says, for tests of two such processes.
+    #[arg(long, hide = true)]
+    pub(crate) force_leadership: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

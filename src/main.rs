@@ -3,11 +3,13 @@
 mod cli;
 mod run;
 
+use std::sync::Arc;
+
 use clap::Parser;
 
 fn main() -> anyhow::Result<()> {
     match cli::Cli::parse().command {
-        cli::Command::Run(options) => run::run(*options),
+        cli::Command::Run(options) => run::run(*options, Arc::new(jobstartstop::controller::Untold)),
         cli::Command::Crds(options) => cli::crds(&options),
     }
 }

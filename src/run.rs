@@ -1,18 +1,25 @@
-//! One run of the operator: what it stands on, its two threads, and its end.
+//! One run of the operator: what it stands on, its threads, and its end.
+//!
+//! A process lives in *rounds*. Each begins with no memory: it lists, stands by, leads when the Lease says so, and ends
+//! with the process or with the loss of the Lease. After a loss the next round begins in place, so that no supervisor's
+//! back-off stands between two leaders.
 
-use std::sync::Arc;
+use std::cell::Cell;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use jobstartstop::controller::{Convergence, Lanes, Setup, Timetable, Untold};
-use jobstartstop::leader::Tenure;
+use jobstartstop::controller::{Gauges, Lanes, Setup, Steps, Timetable};
+use jobstartstop::leader::{Elector, End, Tenure};
 use jobstartstop::live::{Timeouts, Transport};
 use jobstartstop::observe::{self, Metrics, Readiness};
 use jobstartstop::timetable::{Clock, WallClock};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use plan::{LeaseTimings, ProcessId, Timings};
+use plan::{LeaseTimings, ObjectName, ProcessId, Timings};
+use ring::rand::{SecureRandom, SystemRandom};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -21,11 +28,12 @@ use crate::cli::RunOptions;
 /// A watch ends after 50 s at the latest, so a connection silent for longer is dead.
 const SILENCE: Duration = Duration::from_mins(1);
 
-pub(crate) fn run(options: RunOptions) -> anyhow::Result<()> {
+/// Runs until a signal. `steps` is told how far calls have come.
+pub(crate) fn run(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<()> {
     if let Err(error) = observe::start_logging(&options.log, options.log_format) {
         anyhow::bail!("--log {}: {error}", options.log);
     }
-    // One TLS provider for both clients; fails only if one was installed before.
+    // One TLS provider for all clients; fails only if one was installed before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -33,58 +41,164 @@ pub(crate) fn run(options: RunOptions) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(operate(options))
+    runtime.block_on(operate(options, steps))
 }
 
-async fn operate(options: RunOptions) -> anyhow::Result<()> {
-    let metrics = Arc::new(Metrics::new());
-    let readiness = Arc::new(Readiness::default());
+async fn operate(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<()> {
+    let timings = Timings::divided(options.time_divisor);
+    timings.check()?;
+    let lease_timings = LeaseTimings::divided(options.lease_divisor);
+    lease_timings.check()?;
     let listener = TcpListener::bind(options.observe_address)
         .await
         .with_context(|| format!("--observe-address {}: cannot listen", options.observe_address))?;
     let address = listener.local_addr().unwrap_or(options.observe_address);
-    let setup = setup(options, Arc::clone(&metrics), Arc::clone(&readiness)).await?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, endpoints = ?setup.endpoints, namespaces = ?setup.namespaces, "starting");
-
-    let (timetable, convergence, gauges) = Lanes::new(setup).split();
+    let config = config(&options).await?;
+    let ground = Ground {
+        config,
+        timings,
+        lease_timings,
+        steps,
+        metrics: Arc::new(Metrics::new()),
+        readiness: Arc::new(Readiness::default()),
+        instance: std::env::var("HOSTNAME").unwrap_or_else(|_| format!("jobstartstop-{}", std::process::id())),
+        options,
+    };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"), %address, endpoints = ?ground.options.endpoints,
+        namespaces = ?ground.options.namespaces, election = ground.options.leader_election, "starting"
+    );
+    let gauges: Arc<Mutex<Option<Gauges>>> = Arc::default();
+    let shown = Arc::clone(&gauges);
+    let refresh = Arc::new(move || {
+        if let Some(gauges) = shown.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            gauges.refresh();
+        }
+    });
     let observing = CancellationToken::new();
-    let refresh = Arc::new(move || gauges.refresh());
+    let (metrics, readiness) = (Arc::clone(&ground.metrics), Arc::clone(&ground.readiness));
     let observed = tokio::spawn(observe::serve(listener, metrics, readiness, refresh, observing.clone()));
-    lanes(timetable, convergence).await?;
+    let mut signals = Signals::new()?;
+    while round(&ground, &gauges, &mut signals).await? == Ended::LeaseLost {
+        tracing::warn!("the lease is lost: what was known is dropped, and this process stands by again");
+    }
     observing.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(1), observed).await;
     tracing::info!("ended");
     Ok(())
 }
 
-async fn setup(options: RunOptions, metrics: Arc<Metrics>, readiness: Arc<Readiness>) -> anyhow::Result<Setup> {
-    let timings = Timings::divided(options.time_divisor);
-    timings.check()?;
-    let timeouts = Timeouts::default();
+/// What all rounds stand on.
+struct Ground {
+    options: RunOptions,
+    config: kube::Config,
+    timings: Timings,
+    lease_timings: LeaseTimings,
+    steps: Arc<dyn Steps>,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    instance: String,
+}
+
+/// How a round ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Asked,
+    LeaseLost,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// From no memory to the end of the process, or of its leading.
+async fn round(ground: &Ground, gauges: &Mutex<Option<Gauges>>, signals: &mut Signals) -> anyhow::Result<Ended> {
+    let process = process_id()?;
+    let now = WallClock.moment();
+    let tenure = Arc::new(match &ground.options {
+        RunOptions { leader_election: false, .. } => Tenure::unelected(process.clone(), ground.lease_timings, now),
+        RunOptions { force_leadership: true, .. } => Tenure::forced(process.clone(), ground.lease_timings, now),
+        _ => Tenure::vacant(ground.lease_timings),
+    });
+    ground.readiness.begin();
+    let (timetable, convergence, shown) = Lanes::new(setup(ground, Arc::clone(&tenure))?).split();
+    *gauges.lock().unwrap_or_else(PoisonError::into_inner) = Some(shown);
+    let mut calls = Calls::start(timetable)?;
+    let stop_writes = CancellationToken::new();
+    let mut writing = tokio::spawn(convergence.run(stop_writes.clone()));
+    let mut election = Election::start(ground, process, Arc::clone(&tenure))?;
+
+    let ended = tokio::select! {
+        biased;
+        () = signals.next() => Ended::Asked,
+        () = election.lost() => Ended::LeaseLost,
+        // A lane never ends by itself: it has panicked. Another process takes over from what is stored.
+        _ = &mut calls.ended => anyhow::bail!("the timetable lane has ended unexpectedly; see the log above"),
+        _ = &mut writing => anyhow::bail!("the convergence lane has ended unexpectedly; see the log above"),
+    };
+    tracing::info!("no new calls; those under way are finished and recorded");
+    // Until then the lease is renewed: nobody else begins while something of ours is under way and not recorded.
+    let finished = async {
+        calls.finish().await;
+        stop_writes.cancel();
+        (&mut writing).await.unwrap_or(false)
+    };
+    let recorded = tokio::select! {
+        biased;
+        recorded = finished => recorded,
+        () = signals.next(), if ended == Ended::Asked => anyhow::bail!("stopped at once by a second signal"),
+    };
+    ground.metrics.leading(false);
+    // What is not recorded keeps the lease from being let go: it runs out by itself, and what may have been called is
+    // known to be old by then.
+    election.leave(recorded).await;
+    Ok(ended)
+}
+
+fn process_id() -> anyhow::Result<ProcessId> {
+    let mut bytes = [0_u8; 8];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    Ok(ProcessId::new(format!("{:016x}", u64::from_be_bytes(bytes))))
+}
+
+fn setup(ground: &Ground, tenure: Arc<Tenure>) -> anyhow::Result<Setup> {
+    let options = &ground.options;
+    let timeouts = Timeouts { call: ground.lease_timings.call, ..Timeouts::default() };
     Ok(Setup {
-        client: client(&options).await?,
+        client: kube::Client::try_from(ground.config.clone()).context("cannot make the API server's client")?,
         transport: Transport::over_http(&timeouts).context("cannot make the Live API's HTTP client")?,
         timeouts,
-        tenure: Arc::new(Tenure::unelected(
-            ProcessId::new(std::process::id().to_string()),
-            LeaseTimings::default(),
-            WallClock.moment(),
-        )),
+        tenure,
         clock: Arc::new(WallClock),
-        steps: Arc::new(Untold),
-        timings,
-        namespaces: options.namespaces.into_iter().filter(|namespace| !namespace.is_empty()).collect(),
-        endpoints: options.endpoints,
+        steps: Arc::clone(&ground.steps),
+        timings: ground.timings.clone(),
+        namespaces: options.namespaces.iter().filter(|namespace| !namespace.is_empty()).cloned().collect(),
+        endpoints: options.endpoints.clone(),
         deletion_policy: options.deletion_policy.into(),
-        instance: std::env::var("HOSTNAME").unwrap_or_else(|_| format!("jobstartstop-{}", std::process::id())),
-        metrics,
-        readiness,
+        instance: ground.instance.clone(),
+        metrics: Arc::clone(&ground.metrics),
+        readiness: Arc::clone(&ground.readiness),
     })
 }
 
-/// The apiserver's client. Without kube's own retries: fifteen of them can hold a write for minutes, and what is
+/// How to reach the apiserver. Without kube's own retries: fifteen of them can hold a write for minutes, and what is
 /// written is planned again at each try.
-async fn client(options: &RunOptions) -> anyhow::Result<kube::Client> {
+async fn config(options: &RunOptions) -> anyhow::Result<kube::Config> {
     let by = KubeConfigOptions { context: options.context.clone(), ..KubeConfigOptions::default() };
     let mut config = match (&options.kubeconfig, &options.context) {
         (Some(path), _) => {
@@ -101,47 +215,111 @@ async fn client(options: &RunOptions) -> anyhow::Result<kube::Client> {
     config.connect_timeout = Some(Duration::from_secs(5));
     config.read_timeout = Some(SILENCE);
     config.write_timeout = Some(Duration::from_secs(10));
-    kube::Client::try_from(config).context("cannot make the apiserver's client")
+    Ok(config)
 }
 
-/// Runs both lanes until a signal. The timetable lane has a thread and a runtime of its own. It ends first: its last
-/// answers are among what the convergence lane still writes.
-async fn lanes(timetable: Timetable, convergence: Convergence) -> anyhow::Result<()> {
-    let (stop_calls, stop_writes) = (CancellationToken::new(), CancellationToken::new());
-    let (calls_ended, mut ended) = oneshot::channel();
-    let stopped = stop_calls.clone();
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the lane")?;
-    let thread = std::thread::Builder::new()
-        .name("timetable".into())
-        .spawn(move || {
-            runtime.block_on(timetable.run(stopped));
-            let _ = calls_ended.send(());
-        })
-        .context("cannot start the timetable thread")?;
-    let mut writing = tokio::spawn(convergence.run(stop_writes.clone()));
+/// The timetable lane, on a thread and a runtime of its own.
+struct Calls {
+    stop: CancellationToken,
+    ended: oneshot::Receiver<()>,
+}
 
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let early = tokio::select! {
-        biased;
-        _ = terminate.recv() => false,
-        _ = interrupt.recv() => false,
-        _ = &mut ended => true,
-        _ = &mut writing => true,
-    };
-    if early {
-        // A lane never ends by itself: it has panicked. Another process takes over from what is stored.
-        anyhow::bail!("a lane has ended unexpectedly; see the log above");
+impl Calls {
+    fn start(timetable: Timetable) -> anyhow::Result<Self> {
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let ended = on_a_thread("timetable", async move || timetable.run(stopped).await)?;
+        Ok(Self { stop, ended })
     }
-    tracing::info!("stopping: no new calls; those under way are finished and recorded");
-    stop_calls.cancel();
-    tokio::select! {
-        _ = ended => {}
-        _ = terminate.recv() => anyhow::bail!("stopped at once by a second signal"),
-        _ = interrupt.recv() => anyhow::bail!("stopped at once by a second signal"),
+
+    /// It ends first: its last answers are among what the convergence lane still writes.
+    async fn finish(&mut self) {
+        self.stop.cancel();
+        let _ = (&mut self.ended).await;
     }
-    stop_writes.cancel();
-    let _ = writing.await;
-    let _ = thread.join();
-    Ok(())
+}
+
+/// The elector, on a thread and a runtime of its own: nothing that is done here or there may delay a renewal.
+struct Election(Option<Candidate>);
+
+struct Candidate {
+    leave: Option<oneshot::Sender<bool>>,
+    lost: CancellationToken,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Election {
+    fn start(ground: &Ground, process: ProcessId, tenure: Arc<Tenure>) -> anyhow::Result<Self> {
+        let options = &ground.options;
+        if !options.leader_election {
+            return Ok(Self(None));
+        }
+        let mut config = ground.config.clone();
+        let namespace = options.lease_namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let name = ObjectName::new(namespace, options.lease_name.clone());
+        let timings = ground.lease_timings;
+        config.connect_timeout = Some(timings.attempt);
+        let (readiness, instance) = (Arc::clone(&ground.readiness), ground.instance.clone());
+        let (leave, left) = oneshot::channel::<bool>();
+        let lost = CancellationToken::new();
+        let is_lost = lost.clone();
+        let ended = on_a_thread("election", async move || {
+            let client = match kube::Client::try_from(config) {
+                Ok(client) => client,
+                Err(error) => {
+                    tracing::error!(%error, "cannot make the election's client");
+                    return is_lost.cancel();
+                }
+            };
+            let clock = Arc::new(WallClock);
+            let mut elector = Elector::new(client, name, &instance, process, timings, clock, tenure);
+            let release = Cell::new(false);
+            let mut left = pin!(async { release.set(left.await.unwrap_or(false)) });
+            // Nobody competes who does not know what there is to do.
+            let warm = tokio::select! {
+                biased;
+                () = &mut left => false,
+                () = readiness.until_warm() => true,
+            };
+            if warm && elector.run(&mut left).await == End::Lost {
+                is_lost.cancel();
+            } else if release.get() {
+                elector.release().await;
+            }
+        })?;
+        Ok(Self(Some(Candidate { leave: Some(leave), lost, ended })))
+    }
+
+    /// Waits until the lease is lost.
+    async fn lost(&self) {
+        match &self.0 {
+            Some(candidate) => candidate.lost.cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Leaves the election; with `release` the next one leads at once.
+    async fn leave(&mut self, release: bool) {
+        if let Some(candidate) = &mut self.0 {
+            if let Some(leave) = candidate.leave.take() {
+                let _ = leave.send(release);
+            }
+            let _ = (&mut candidate.ended).await;
+        }
+    }
+}
+
+/// Runs this on a thread and a runtime of its own. Hears of its end, also by a panic.
+fn on_a_thread(name: &str, work: impl AsyncFnOnce() + Send + 'static) -> anyhow::Result<oneshot::Receiver<()>> {
+    let (end, ended) = oneshot::channel();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")?;
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            runtime.block_on(work());
+            let _ = end.send(());
+        })
+        .with_context(|| format!("cannot start the thread {name}"))?;
+    Ok(ended)
 }

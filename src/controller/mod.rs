@@ -153,8 +153,8 @@ impl Timetable {
 
 impl Convergence {
     /// Runs until `stop`; then what is planned is written, for a few seconds at most. Stop it after the timetable
-    /// lane has ended, so that its last answers are among that.
-    pub async fn run(self, stop: CancellationToken) {
+    /// lane has ended, so that its last answers are among that. Returns whether all of it was written.
+    pub async fn run(self, stop: CancellationToken) -> bool {
         let Self { shared, client, namespaces, dialling, instance, lists, notices } = self;
         let mut parts = JoinSet::new();
         let scopes: Vec<Option<String>> =
@@ -175,11 +175,16 @@ impl Convergence {
             biased;
             () = stop.cancelled() => {}
             // None of them returns: one that does has panicked, and the process is better restarted.
-            Some(part) = parts.join_next() => tracing::error!(?part, "a part of the convergence lane has ended"),
+            Some(part) = parts.join_next() => {
+                tracing::error!(?part, "a part of the convergence lane has ended");
+                return false;
+            }
         }
         if tokio::time::timeout(LAST_WRITES, written(&shared)).await.is_err() {
             tracing::warn!("statuses were left unwritten at the end; the next process writes them");
+            return false;
         }
+        true
     }
 }
 

@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub struct Tenure {
     timings: LeaseTimings,
-    elected: bool,
+    /// How much the Lease has to say.
+    mode: Mode,
     held: Mutex<Option<Held>>,
     /// Rings at each renewal, and at each change of `held`. Not a `watch` channel: that wakes those who wait in an order
     /// drawn by chance, and a simulation must repeat itself.
@@ -19,28 +20,44 @@ pub struct Tenure {
     asked: Notify,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Elected,
+    /// There is no Lease.
+    Unelected,
+    /// It leads whatever the Lease says, and knows what it says: for tests of two leaders.
+    Forced,
+}
+
 #[derive(Clone, Debug)]
 struct Held {
     term: Term,
     /// When the last renewal was sent that was answered.
-    renewed: Moment,
+    renewed: Option<Moment>,
 }
 
 impl Tenure {
     /// Nobody's yet: an elector tells.
     pub fn vacant(timings: LeaseTimings) -> Self {
-        Self::with(timings, true, None)
+        Self::with(timings, Mode::Elected, None)
     }
 
     /// There is no election: this process leads from now on, for ever.
     pub fn unelected(by: ProcessId, timings: LeaseTimings, now: Moment) -> Self {
         let id = TermId::new("unelected");
         let term = Term::new(by, id, now.wall, Before::Unknown, &timings);
-        Self::with(timings, false, Some(Held { term, renewed: now }))
+        Self::with(timings, Mode::Unelected, Some(Held { term, renewed: None }))
     }
 
-    fn with(timings: LeaseTimings, elected: bool, held: Option<Held>) -> Self {
-        Self { timings, elected, held: Mutex::new(held), changed: Notify::new(), asked: Notify::new() }
+    /// This process believes to lead from now on, whatever the Lease says. For tests: two such processes must not harm
+    /// each other.
+    pub fn forced(by: ProcessId, timings: LeaseTimings, now: Moment) -> Self {
+        let term = Term::new(by, TermId::new("forced"), now.wall, Before::Unknown, &timings);
+        Self::with(timings, Mode::Forced, Some(Held { term, renewed: None }))
+    }
+
+    fn with(timings: LeaseTimings, mode: Mode, held: Option<Held>) -> Self {
+        Self { timings, mode, held: Mutex::new(held), changed: Notify::new(), asked: Notify::new() }
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {
@@ -55,7 +72,8 @@ impl Tenure {
     /// Whether a call may be sent now: the lease holds for as long as its answer may take.
     pub fn may_call(&self, now: &Moment) -> bool {
         let held = self.held();
-        held.as_ref().is_some_and(|held| !self.elected || self.timings.may_call(&held.renewed, now))
+        let holds = |held: &Held| held.renewed.is_some_and(|renewed| self.timings.may_call(&renewed, now));
+        held.as_ref().is_some_and(|held| self.mode != Mode::Elected || holds(held))
     }
 
     /// Waits for the next renewal, or for a term to begin or end.
@@ -88,14 +106,14 @@ impl Tenure {
     /// Has the lease renewed, and waits until a renewal that was sent after `since` is answered. `false`: the term is
     /// over instead. The caller bounds the wait.
     pub async fn prove(&self, since: &Moment) -> bool {
-        if !self.elected {
+        if self.mode == Mode::Unelected {
             return true;
         }
         loop {
             let changed = self.changed.notified();
             match self.held().as_ref() {
                 None => return false,
-                Some(held) if held.renewed.monotonic >= since.monotonic => return true,
+                Some(held) if held.renewed.is_some_and(|at| at.monotonic >= since.monotonic) => return true,
                 Some(_) => {}
             }
             self.asked.notify_one();
@@ -108,21 +126,31 @@ impl Tenure {
 impl Tenure {
     /// This process leads.
     pub fn begin(&self, term: Term, renewed: Moment) {
-        *self.held() = Some(Held { term, renewed });
+        let mut held = self.held();
+        match held.as_mut().filter(|_| self.mode == Mode::Forced) {
+            Some(held) => held.renewed = Some(renewed),
+            None => *held = Some(Held { term, renewed: Some(renewed) }),
+        }
+        drop(held);
         self.ring();
     }
 
     /// The lease was renewed by a request that was sent then.
     pub fn renewed(&self, at: Moment) {
         if let Some(held) = self.held().as_mut() {
-            held.renewed = at;
+            held.renewed = Some(at);
         }
         self.ring();
     }
 
     /// This process leads no longer.
     pub fn end(&self) {
-        *self.held() = None;
+        let mut held = self.held();
+        match held.as_mut().filter(|_| self.mode == Mode::Forced) {
+            Some(held) => held.renewed = None,
+            None => *held = None,
+        }
+        drop(held);
         self.ring();
     }
 

@@ -32,6 +32,11 @@ impl Readiness {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Everything is to be listed anew.
+    pub fn begin(&self) {
+        *self.lock() = State::default();
+    }
+
     /// A list by this name has to be complete first.
     pub fn expect_list(&self, name: &str) {
         self.lock().lists.entry(name.to_owned()).or_default();
@@ -51,6 +56,7 @@ impl Readiness {
     /// Everything is known that deciding needs: this process could lead.
     pub fn set_warm(&self) {
         self.lock().warm = true;
+        self.changed.notify_waiters();
     }
 
     /// Waits until every list is complete.
@@ -58,6 +64,17 @@ impl Readiness {
         loop {
             let changed = self.changed.notified();
             if self.all_listed() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until everything is known that deciding needs.
+    pub async fn until_warm(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.lock().warm {
                 return;
             }
             changed.await;

@@ -29,6 +29,10 @@ struct Arguments {
     #[arg(long)]
     time_divisor: Option<u32>,
     #[arg(long)]
+    lease_divisor: Option<u32>,
+    #[arg(long)]
+    lease_namespace: Option<String>,
+    #[arg(long)]
     deletion_policy: Option<String>,
 }
 

@@ -112,7 +112,7 @@ pub(crate) struct World {
 /// A running operator: the tasks of `main`'s two threads.
 struct Operator {
     timetable: JoinHandle<()>,
-    convergence: JoinHandle<()>,
+    convergence: JoinHandle<bool>,
     stop_calls: CancellationToken,
     stop_writes: CancellationToken,
 }
@@ -293,10 +293,10 @@ impl World {
     /// SIGKILL: whatever it has sent is carried out, whatever it was waiting for is lost.
     pub(crate) async fn kill_operator(&mut self) {
         let operator = self.operator.take().expect("the operator runs");
-        for lane in [operator.timetable, operator.convergence] {
-            lane.abort();
-            assert!(lane.await.is_err_and(|end| end.is_cancelled()), "a lane had ended by itself");
-        }
+        operator.timetable.abort();
+        operator.convergence.abort();
+        let ended = [operator.timetable.await.err(), operator.convergence.await.err()];
+        assert!(ended.iter().flatten().filter(|end| end.is_cancelled()).count() == 2, "a lane had ended by itself");
     }
 
     fn setup(&self, name: &str) -> Setup {

@@ -9,8 +9,10 @@ use super::blocking;
 
 /// What an operator is started with.
 pub(super) fn arguments(vendor: &str, namespace: Option<&str>) -> Vec<String> {
-    let times = ["--time-divisor", "20", "--live-endpoint", vendor];
-    let scope = namespace.into_iter().flat_map(|namespace| ["--namespace", namespace]);
+    // The election's times run at a third: at a twentieth a busy machine would lose its lease.
+    let times = ["--time-divisor", "20", "--lease-divisor", "3", "--live-endpoint", vendor];
+    let lease = ["--lease-namespace", namespace.unwrap_or("live")];
+    let scope = namespace.into_iter().flat_map(|namespace| ["--namespace", namespace]).chain(lease);
     times.into_iter().chain(scope).map(str::to_owned).collect()
 }
 
