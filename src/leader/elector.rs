@@ -304,7 +304,6 @@ fn written(name: &ObjectName, from: Option<&StoredLease>, record: &LeaseRecord) 
             acquire_time: renewed.filter(|_| took),
             ..LeaseSpec::default()
         }),
-        ..Lease::default()
     }
 }
 

@@ -49,7 +49,9 @@ programme! {
         down_across_the_stop_it_is_made_on_return,
         down_through_a_whole_window_it_is_missed,
         a_term_signal_ends_it_in_order_and_leaves_the_channel_to_the_next,
-        with_the_apiserver_down_across_the_stop_it_is_made_on_time;
+        with_the_apiserver_down_across_the_stop_it_is_made_on_time,
+        without_an_election_a_stop_is_made_on_time_however_long_the_apiserver_has_been_down,
+        case_101_past_its_renew_deadline_a_leader_calls_nothing_and_stands_by_again;
     faults:
         a_stop_is_repeated_until_the_job_is_read_off,
         a_start_whose_answer_is_lost_is_not_made_twice,

@@ -66,7 +66,7 @@ async fn open_house() -> House {
     let plane = Arc::new(Plane::furnish(control).await);
     let everywhere = ["create", "clusterrolebinding", "jobstartstop", "--clusterrole=jobstartstop"];
     plane.kubectl(everywhere.into_iter().chain(["--serviceaccount=live:jobstartstop"])).await;
-    let args = arguments(&vendor().await.base_url, None);
+    let args = arguments(&vendor().await.base_url, None, &[]);
     let (run, kubeconfig) = (plane.run().clone(), plane.operator_kubeconfig.clone());
     let operator = blocking(move || Operator::start(&run, &kubeconfig, args, debug_log()).unwrap()).await;
     House { plane, operator }

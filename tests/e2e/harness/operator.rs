@@ -7,13 +7,14 @@ use testbed::Operator;
 
 use super::blocking;
 
-/// What an operator is started with.
-pub(super) fn arguments(vendor: &str, namespace: Option<&str>) -> Vec<String> {
-    // The election's times run at a third: at a twentieth a busy machine would lose its lease.
-    let times = ["--time-divisor", "20", "--lease-divisor", "3", "--live-endpoint", vendor];
+/// What an operator is started with. The election's times run at a third, unless a scene says otherwise: at a twentieth
+/// a busy machine would lose its lease.
+pub(super) fn arguments(vendor: &str, namespace: Option<&str>, more: &[&str]) -> Vec<String> {
+    let times = ["--time-divisor", "20", "--live-endpoint", vendor];
+    let a_third: &[&str] = if more.contains(&"--lease-divisor") { &[] } else { &["--lease-divisor", "3"] };
     let lease = ["--lease-namespace", namespace.unwrap_or("live")];
     let scope = namespace.into_iter().flat_map(|namespace| ["--namespace", namespace]).chain(lease);
-    times.into_iter().chain(scope).map(str::to_owned).collect()
+    times.into_iter().chain(scope).chain(a_third.iter().chain(more).copied()).map(str::to_owned).collect()
 }
 
 /// A GET of an operator's observe address: status and body, once anybody listens there.

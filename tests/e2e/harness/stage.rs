@@ -248,8 +248,7 @@ impl Stage {
         let rights = format!("--clusterrole={role} --serviceaccount=live:jobstartstop");
         self.plane().kubectl(binding.split(' ').chain(rights.split(' '))).await;
         let (run, kubeconfig) = (self.plane().run().clone(), self.plane().operator_kubeconfig.clone());
-        let mut args = arguments(&self.vendor.base_url, Some(&self.namespace));
-        args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        let args = arguments(&self.vendor.base_url, Some(&self.namespace), more);
         let operator = blocking(move || Operator::start(&run, &kubeconfig, args, debug_log()).unwrap()).await;
         self.keep_log_of(&operator);
         operator

@@ -165,7 +165,7 @@ fn a_repeated_start_has_a_claim_of_its_own() {
 fn case_100_under_another_processs_claim_nothing_is_called() {
     let mut rig = up_to(980_000);
     let theirs = Claim { by: ProcessId::new("other"), term: TermId::new("other"), at: ms(1_000_000) };
-    rig.claim_by_another("w", theirs);
+    rig.claim_by_another("w", &theirs);
     rig.store_lag = 60_000;
     rig.until(1_030);
     assert_eq!(starts(&rig), [], "our own claim has not come back");

@@ -333,7 +333,7 @@ impl Rig {
     }
 
     /// Another process has put its claim on the object.
-    pub(super) fn claim_by_another(&mut self, id: &str, claim: Claim) {
+    pub(super) fn claim_by_another(&mut self, id: &str, claim: &Claim) {
         let object = self.object(id);
         for record in [&mut object.record, &mut object.stored] {
             record.as_mut().unwrap().claim = Some(claim.clone());
@@ -413,7 +413,7 @@ impl Rig {
             match flight {
                 Flight::Call { outcome, .. } => self.memory.call_answered(ms(now), outcome),
                 Flight::Objects { asked, .. } if self.apiserver_silent => {
-                    self.memory.objects_not_read(ms(asked), ms(now))
+                    self.memory.objects_not_read(ms(asked), ms(now));
                 }
                 Flight::Objects { asked, .. } => self.memory.objects_read(ms(asked)),
                 Flight::Look { asked, account, .. } if self.refusing.contains(&account) => {
