@@ -167,6 +167,9 @@ reasons! {
     // The object.
     /// This version of the operator cannot read a part of the object: no start is made, a stop that is due is.
     Undecodable,
+    /// The installed definition is older than this operator and would drop a part of the status: no start is made, since
+    /// nobody would know of it after a crash; a stop that is due is made.
+    CRDTooOld,
 }
 
 impl Reason {
@@ -194,6 +197,7 @@ impl Reason {
                 | Self::SecretKeyMissing
                 | Self::EndpointNotAllowed
                 | Self::Undecodable
+                | Self::CRDTooOld
                 | Self::StartDeadlineExceeded
                 | Self::StartMissed
                 | Self::StartNotConfirmed

@@ -3,6 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::{AccountName, ObjectName, WindowId};
+use crate::reason::Reason;
+use crate::record::Trouble;
 
 /// What deleting a window does to a channel that it has on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -75,12 +77,23 @@ pub struct Window {
     pub finalizer: bool,
     /// What of the object this binary could not read, if anything: then it makes no start, and still the stop.
     pub undecodable: Option<String>,
+    /// What the installed definition lacks of the status that this binary writes, if anything: what was called could not
+    /// be stored, so no start is made, and still the stop.
+    pub definition_lacks: Option<String>,
 }
 
 impl Window {
     /// Nothing in the object forbids its start.
     pub fn may_start(&self) -> bool {
-        !self.suspend && self.undecodable.is_none()
+        !self.suspend && self.barred().is_none()
+    }
+
+    /// Why this binary may not start it, suspended or not.
+    pub fn barred(&self) -> Option<Trouble> {
+        let trouble =
+            |reason: Reason, what: &String| Trouble { reason, message: format!("{} {what}", reason.meaning()) };
+        let undecodable = self.undecodable.as_ref().map(|what| trouble(Reason::Undecodable, what));
+        undecodable.or_else(|| self.definition_lacks.as_ref().map(|what| trouble(Reason::CRDTooOld, what)))
     }
 
     /// The object is being deleted.

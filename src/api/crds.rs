@@ -14,6 +14,37 @@ pub fn all() -> Vec<CustomResourceDefinition> {
     vec![tidied(JobStartStop::crd()), tidied(LiveAccount::crd())]
 }
 
+/// The fields of a JobStartStop's status that an installed definition does not have, as paths: the apiserver would drop
+/// them from what is written, with a warning only.
+pub fn status_fields_missing(installed: &CustomResourceDefinition) -> Vec<String> {
+    let ours = JobStartStop::crd();
+    let mut missing = Vec::new();
+    match (status_schema(&ours), status_schema(installed)) {
+        (Some(ours), Some(theirs)) => compare(ours, theirs, "status", &mut missing),
+        (Some(_), None) => missing.push("status".to_owned()),
+        (None, _) => {}
+    }
+    missing
+}
+
+fn status_schema(crd: &CustomResourceDefinition) -> Option<&JSONSchemaProps> {
+    let version = crd.spec.versions.iter().find(|version| version.name == super::VERSION)?;
+    version.schema.as_ref()?.open_api_v3_schema.as_ref()?.properties.as_ref()?.get("status")
+}
+
+fn compare(ours: &JSONSchemaProps, theirs: &JSONSchemaProps, path: &str, missing: &mut Vec<String>) {
+    if theirs.x_kubernetes_preserve_unknown_fields == Some(true) {
+        return;
+    }
+    for (name, ours) in ours.properties.iter().flatten() {
+        let path = format!("{path}.{name}");
+        match theirs.properties.as_ref().and_then(|theirs| theirs.get(name)) {
+            Some(theirs) => compare(ours, theirs, &path, missing),
+            None => missing.push(path),
+        }
+    }
+}
+
 /// All of them as one YAML stream.
 pub fn yaml() -> Result<String, serde_norway::Error> {
     let documents: Vec<String> = all().iter().map(serde_norway::to_string).collect::<Result<_, _>>()?;

@@ -1,4 +1,4 @@
-//! Tells a window that is being deleted from one whose definition is.
+//! What the installed definition says: whether it can store what this binary writes, and whether it is being deleted.
 //!
 //! Deleting a custom resource definition marks each of its objects deleted first: seen from a window both look the
 //! same, and only the definition, read after the deletion was seen, tells them apart.
@@ -9,15 +9,52 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{Api, Client, CustomResourceExt};
+use plan::Reason;
 use plan::timings::backoff;
 use tokio::time::timeout;
 
-use crate::api::JobStartStop;
+use crate::api::{JobStartStop, crds};
 
 use super::shared::Shared;
 
 /// How long one read may take.
 const READ: Duration = Duration::from_secs(5);
+
+/// How often a definition is read that is missing, too old, or could not be read.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Compares the installed definition with ours: at the start, with every list, and when a write came back without a part
+/// of what was written. Runs for ever.
+pub(super) async fn compare(shared: Arc<Shared>, client: Client) {
+    let api: Api<CustomResourceDefinition> = Api::all(client);
+    let name = JobStartStop::crd_name();
+    let mut told = None;
+    loop {
+        let doubted = shared.definition_doubted.notified();
+        let sound = match timeout(READ, api.get_opt(name)).await {
+            Ok(Ok(Some(installed))) => {
+                let missing = crds::status_fields_missing(&installed);
+                let lacks = (!missing.is_empty()).then(|| format!("It lacks {}.", missing.join(", ")));
+                if let Some(lacks) = lacks.as_ref().filter(|lacks| told.as_ref() != Some(*lacks)) {
+                    tracing::error!(name, reason = %Reason::CRDTooOld, lacks, "no start is made");
+                }
+                told.clone_from(&lacks);
+                let sound = lacks.is_none();
+                let touched = shared.index().definition_compared(lacks);
+                shared.changed(touched);
+                sound
+            }
+            // Without that right the claim itself tells: one that does not come back permits no start.
+            Ok(Err(kube::Error::Api(status))) if status.code == 403 => true,
+            _ => false,
+        };
+        if sound {
+            doubted.await;
+        } else {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
 
 /// Reads the definition whenever windows are found deleted, once for all of them. Runs for ever.
 pub(super) async fn run(shared: Arc<Shared>, client: Client) {

@@ -164,6 +164,7 @@ impl Convergence {
         parts.spawn(decide(Arc::clone(&shared)));
         parts.spawn(renewals(Arc::clone(&shared)));
         parts.spawn(definitions::run(Arc::clone(&shared), client.clone()));
+        parts.spawn(definitions::compare(Arc::clone(&shared), client.clone()));
         parts.spawn(unread::run(Arc::clone(&shared), client.clone()));
         parts.spawn(ask_for_lists(Arc::clone(&shared), lists));
         parts.spawn(events::run(Arc::clone(&shared), client.clone(), instance, notices));

@@ -55,6 +55,8 @@ pub(super) struct Shared {
     /// Objects that were seen and are no windows.
     pub(super) unread: Backlog<ObjectName>,
     pub(super) secrets_changed: Notify,
+    /// The installed definition may be another one, or an older one than ours.
+    pub(super) definition_doubted: Notify,
     /// Secrets to be read again.
     pub(super) doubted: Backlog<ObjectName>,
     orders: mpsc::UnboundedSender<Order>,
@@ -111,6 +113,7 @@ impl Shared {
             unclear: Backlog::default(),
             unread: Backlog::default(),
             secrets_changed: Notify::new(),
+            definition_doubted: Notify::new(),
             doubted: Backlog::default(),
             orders,
             lists,

@@ -244,6 +244,7 @@ impl Watched for Windows {
     fn retain(&self, seen: &BTreeSet<WindowId>, asked_at: Timestamp) {
         let mut index = self.shared.index();
         let mut touched = index.retain_windows(self.scope.as_deref(), seen);
+        self.shared.definition_doubted.notify_waiters();
         touched.extend(index.listed(self.scope.as_deref(), asked_at));
         drop(index);
         self.shared.changed(touched);

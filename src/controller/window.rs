@@ -69,6 +69,8 @@ pub(super) struct Stored {
     pub(super) planned_generation: i64,
     /// Writes in vain.
     pub(super) writes: Attempts,
+    /// A status that was written, and what came back for it when that was less: writing it again would bring no more.
+    pub(super) cut: Option<Box<(JobStartStopStatus, JobStartStopStatus)>>,
     /// It is not stored any more, and has its job on.
     pub(super) vanished: bool,
     /// What this version was read from is gone: any other one is newer.
@@ -139,6 +141,7 @@ impl Stored {
             planned_generation: 0,
             writes: Attempts::default(),
             expiry: Attempts::default(),
+            cut: None,
             vanished: false,
             void: false,
         })
@@ -183,6 +186,7 @@ impl Stored {
             deletion: self.deletion,
             finalizer: self.has_finalizer(),
             undecodable: self.spec.undecodable.clone(),
+            definition_lacks: None,
         }
     }
 
@@ -208,8 +212,8 @@ impl Stored {
         }
         // What was found out about a deletion holds for it.
         let deletion = if newer.deletion == Deletion::No { Deletion::No } else { self.deletion.max(newer.deletion) };
-        let (writes, expiry) = (self.writes, self.expiry);
-        *self = Self { deletion, planned, planned_generation, writes, expiry, ..newer };
+        let (writes, expiry, cut) = (self.writes, self.expiry, self.cut.take());
+        *self = Self { deletion, planned, planned_generation, writes, expiry, cut, ..newer };
     }
 
     /// Whether this version of the object is older than `other`. Resource versions of one resource are ordered

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::{Client, Resource};
 use plan::{AccountName, ObjectName, WindowId};
 
-use crate::api::{JobStartStop, LiveAccount};
+use crate::api::{JobStartStop, JobStartStopStatus, LiveAccount};
 
 use super::apiserver::{Meta, WriteError, fetch, put_finalizers, put_status, within};
 use super::expiry;
@@ -65,6 +65,14 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
             shared.version_told(object.meta().resource_version.as_deref(), newest);
             if let Some((_, after)) = steps {
                 shared.steps.reached(after);
+            }
+            if let WindowWrite::Status { status, .. } = write {
+                let got: JobStartStopStatus = object.read_status();
+                if got != *status {
+                    // A PUT drops what the definition does not know, with a warning only.
+                    shared.index().status_cut(id, *status, got);
+                    shared.definition_doubted.notify_waiters();
+                }
             }
             stored(shared, id, object, notices);
         }

@@ -179,7 +179,8 @@ programme! {
         a_window_on_the_same_job_at_another_endpoint_neither_holds_nor_cuts_a_channel;
     strange:
         an_object_that_cannot_be_fully_read_is_stopped_and_not_started_and_stops_no_other,
-        an_account_that_cannot_be_fully_read_stops_what_is_on_also_after_a_restart;
+        an_account_that_cannot_be_fully_read_stops_what_is_on_also_after_a_restart,
+        under_an_older_definition_no_start_is_made_and_every_stop_is;
     cases_objects:
         case_45_what_breaks_todays_rules_is_switched_off_and_let_go_when_it_is_deleted,
         case_63_quoted_or_not_a_time_is_the_same_object_with_kubectl_and_with_kustomize,

@@ -8,7 +8,7 @@ use super::{Alarm, ReadPurpose, claim, recheck};
 use crate::memory::{Seen, Verb};
 use crate::reading::Reading;
 use crate::reason::Reason;
-use crate::record::TaskState;
+use crate::record::{TaskState, Trouble};
 
 /// How far the vendor's clock may be behind ours for its history to still settle a start.
 const HISTORY_SLACK: SignedDuration = SignedDuration::from_secs(2);
@@ -128,9 +128,8 @@ fn window_over(draft: &mut Draft, facts: &Facts) {
         draft.record.deactivation.settle(TaskState::Cancelled, Reason::Suspended, message);
         return;
     }
-    if let Some(what) = &draft.entry.window.undecodable {
-        let message = format!("{} {what}", Reason::Undecodable.meaning());
-        draft.record.activation.settle(TaskState::Failed, Reason::Undecodable, message);
+    if let Some(Trouble { reason, message }) = draft.entry.window.barred() {
+        draft.record.activation.settle(TaskState::Failed, reason, message);
         return;
     }
     let reason = if draft.record.activation.attempts > 0 { Reason::StartNotConfirmed } else { Reason::StartMissed };
@@ -188,7 +187,8 @@ fn wait_for(draft: &mut Draft, start: Timestamp, facts: &Facts, alarm: &mut Alar
 fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     if !draft.entry.window.may_start() {
         claim::withdraw(draft);
-        let reason = if draft.entry.window.suspend { Reason::Suspended } else { Reason::Undecodable };
+        let barred = draft.entry.window.barred().filter(|_| !draft.entry.window.suspend);
+        let reason = barred.map_or(Reason::Suspended, |trouble| trouble.reason);
         draft.record.activation.say(reason, reason.meaning());
         return;
     }

@@ -86,12 +86,11 @@ impl<'a> Draft<'a> {
         let own = facts.memory.looks.get(&self.entry.window.account);
         if self.record.settled() {
             self.record.trouble = None;
-        } else if let Some(what) = &self.entry.window.undecodable {
-            let message = format!("{} {what}", Reason::Undecodable.meaning());
-            self.record.trouble = Some(Trouble { reason: Reason::Undecodable, message });
+        } else if let Some(trouble) = self.entry.window.barred() {
+            self.record.trouble = Some(trouble);
         } else if self.entry.access.is_some() {
             self.record.trouble.clone_from(&self.entry.access);
-        } else if self.record.trouble.as_ref().is_some_and(|trouble| trouble.reason == Reason::Undecodable) {
+        } else if self.record.trouble.as_ref().is_some_and(|trouble| bars(trouble.reason)) {
             self.record.trouble = None;
         } else if let Some(look) = own {
             self.record.trouble = match &look.error {
@@ -377,6 +376,10 @@ fn shown(facts: &Facts, before: OnAir) -> OnAir {
         Reading::Off => before,
         _ => OnAir::Unknown,
     }
+}
+
+fn bars(reason: Reason) -> bool {
+    matches!(reason, Reason::Undecodable | Reason::CRDTooOld)
 }
 
 fn passing(reason: Reason) -> bool {

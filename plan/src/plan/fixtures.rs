@@ -28,5 +28,6 @@ pub(crate) fn window(id: &str) -> Window {
         deletion: Deletion::No,
         finalizer: true,
         undecodable: None,
+        definition_lacks: None,
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use plan::{
-    AccountName, Deletion, Entry, JobKey, ObjectName, Reason, Recheck, Record, TaskState, Trouble, Want, WindowId,
-    WindowPlan,
+    AccountName, Deletion, Entry, JobKey, ObjectName, Reason, Recheck, Record, TaskState, Trouble, Want, Window,
+    WindowId, WindowPlan,
 };
 
 use crate::controller::load::LoadKey;
@@ -114,7 +114,7 @@ impl Index {
             .map(|stored| {
                 let record = status::record(stored);
                 Entry {
-                    window: stored.window(),
+                    window: Window { definition_lacks: self.definition_lacks.clone(), ..stored.window() },
                     acknowledged: stored.status.activation.state == TaskState::Finished.as_str(),
                     claimed: status::claim(&stored.status),
                     access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::has_it_on)),

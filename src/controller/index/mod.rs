@@ -46,6 +46,8 @@ pub(in crate::controller) struct Index {
     term: Option<Term>,
     /// By scope, when the last complete list of its windows was asked for; `None`: there was none yet.
     lists: BTreeMap<Option<String>, Option<Timestamp>>,
+    /// What the installed definition lacks of the status, if anything.
+    definition_lacks: Option<String>,
     /// Jobs with a call that is due and waits for the lease to be renewed.
     awaiting_lease: BTreeSet<JobKey>,
     windows: BTreeMap<WindowId, Stored>,
@@ -77,6 +79,7 @@ impl Index {
             deletion_policy,
             term: None,
             lists: BTreeMap::new(),
+            definition_lacks: None,
             awaiting_lease: BTreeSet::new(),
             windows: BTreeMap::new(),
             ids: BTreeMap::new(),

@@ -80,6 +80,15 @@ impl Index {
         on
     }
 
+    /// The installed definition was compared with ours. Returns the jobs to be decided anew, if that is news.
+    pub(in crate::controller) fn definition_compared(&mut self, lacks: Option<String>) -> BTreeSet<JobKey> {
+        if self.definition_lacks == lacks {
+            return BTreeSet::new();
+        }
+        self.definition_lacks = lacks;
+        self.jobs.keys().cloned().collect()
+    }
+
     /// What the apiserver has stored went back in time: versions known from before say nothing any more.
     pub(in crate::controller) fn versions_void(&mut self) {
         for stored in self.windows.values_mut() {

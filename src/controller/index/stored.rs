@@ -70,7 +70,8 @@ impl Index {
             return Some(finalizers(more));
         }
         let status = status::render(stored, planned, memory, now);
-        if status != stored.status {
+        let cut = |(sent, got): &(JobStartStopStatus, JobStartStopStatus)| *sent == status && *got == stored.status;
+        if status != stored.status && !stored.cut.as_deref().is_some_and(cut) {
             return Some(WindowWrite::Status {
                 name: stored.name.clone(),
                 resource_version: stored.resource_version.clone(),
@@ -97,6 +98,18 @@ impl Index {
         now: Timestamp,
     ) -> Option<(u32, SignedDuration)> {
         self.windows.get_mut(id).map(|stored| stored.expiry.failed(waits, id.as_str(), now))
+    }
+
+    /// A status was stored, and what came back is not what was sent.
+    pub(in crate::controller) fn status_cut(
+        &mut self,
+        id: &WindowId,
+        sent: JobStartStopStatus,
+        got: JobStartStopStatus,
+    ) {
+        if let Some(stored) = self.windows.get_mut(id) {
+            stored.cut = Some(Box::new((sent, got)));
+        }
     }
 
     /// A write failed. Returns how often in a row, and the wait before the next.

@@ -162,6 +162,21 @@ pub(crate) async fn install_definitions_without_rules(kubectl: &Kubectl) {
     .await;
 }
 
+/// Installs the definition of `JobStartStop` as an older version had it, without a field of its status.
+pub(crate) async fn install_older_definition(kubectl: &Kubectl, task: &'static str, field: &'static str) {
+    let kubectl = kubectl.clone();
+    blocking(move || {
+        let path = repository("crds/scheduler.bcovlive.io_jobstartstops.yaml");
+        let mut definition: Value = serde_norway::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let schema = &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        let fields = &mut schema["properties"]["status"]["properties"][task]["properties"];
+        fields.as_mapping_mut().unwrap().remove(field).expect("the field is there");
+        kubectl.apply(&serde_norway::to_string(&definition).unwrap()).unwrap();
+        kubectl.ok(["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).unwrap();
+    })
+    .await;
+}
+
 /// A path in this repository.
 pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

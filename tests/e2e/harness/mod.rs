@@ -15,8 +15,8 @@ use jiff::{SignedDuration, Timestamp};
 
 pub(crate) use channel::{Channel, received};
 pub(crate) use house::{
-    Plane, annex, bare_plane, house, install, install_definitions, install_definitions_without_rules, install_rights,
-    repository,
+    Plane, annex, bare_plane, house, install, install_definitions, install_definitions_without_rules,
+    install_older_definition, install_rights, repository,
 };
 pub(crate) use operator::{Watched, get, killed, restarted};
 pub(crate) use programme::{Scene, play_to_end};

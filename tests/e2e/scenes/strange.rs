@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use simulator::Operation;
 
 use crate::harness::{
-    Channel, Plane, Stage, bare_plane, blocking, in_seconds, install_definitions_without_rules, install_rights,
-    patience, restarted,
+    Channel, Plane, Stage, bare_plane, blocking, in_seconds, install, install_definitions,
+    install_definitions_without_rules, install_older_definition, install_rights, patience, plus, ready, received,
+    restarted,
 };
 
 /// A control plane whose definitions let everything through.
@@ -85,4 +87,30 @@ pub(crate) async fn an_account_that_cannot_be_fully_read_stops_what_is_on_also_a
     shows(&stage, "gala", ".status.phase", "Missed").await;
     news.was_called(1, 1).await;
     gala.was_left_alone().await;
+}
+
+/// What was called could not be stored, so nobody would know of it after a crash.
+pub(crate) async fn under_an_older_definition_no_start_is_made_and_every_stop_is() {
+    let control = bare_plane().await;
+    install(control.kubectl()).await;
+    let plane = Plane::own(control).await;
+    let stage = Stage::unattended_on(plane.clone(), "older").await;
+    let _operator = stage.start_operator().await;
+    let (news, gala) = (stage.channel("news").await, stage.channel("gala").await);
+    let stop = in_seconds(14);
+    let on_air = stage.window("news", &news).between(in_seconds(1), stop).create().await;
+    on_air.reaches("Active").await;
+    install_older_definition(plane.control().kubectl(), "activation", "claim").await;
+    let start = in_seconds(4);
+    let barred = stage.window("gala", &gala).between(start, in_seconds(600)).create().await;
+    let told = barred.until("it says so", ready("False", "CRDTooOld")).await;
+    assert!(format!("{told:?}").contains("status.activation.claim"), "{told:?}");
+    let calls = news.receives(Operation::Deactivate, 1).await;
+    assert!(received(&calls.deactivate[0]) >= stop);
+    assert!(Timestamp::now() > plus(start, 2));
+    gala.was_called(0, 0).await;
+    // As a user upgrades them.
+    install_definitions(plane.control().kubectl()).await;
+    barred.reaches("Active").await;
+    gala.was_called(1, 0).await;
 }
