@@ -4,7 +4,11 @@
 //! the rest of the process. The decisions are [`plan::election`]'s.
 
 mod elector;
+mod object;
 mod tenure;
 
 pub use elector::{Elector, End};
 pub use tenure::Tenure;
+
+#[cfg(test)]
+mod tests;

@@ -113,7 +113,7 @@ impl Tenure {
             let changed = self.changed.notified();
             match self.held().as_ref() {
                 None => return false,
-                Some(held) if held.renewed.is_some_and(|at| at.monotonic >= since.monotonic) => return true,
+                Some(held) if held.renewed.is_some_and(|at| at.boottime >= since.boottime) => return true,
                 Some(_) => {}
             }
             self.asked.notify_one();
