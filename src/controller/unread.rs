@@ -75,6 +75,10 @@ async fn look(shared: &Shared, client: &Client, name: &ObjectName, told: &mut To
         shared.changed(touched);
         return Ok(());
     }
+    if !shared.index().leads() {
+        // Whoever leads tells it. This process is shown it again by the list with which it begins to lead.
+        return Ok(());
+    }
     let message = format!("Nothing is called for this object: its job or its times cannot be read. {why}");
     tell(shared, client, name, &object, &message, told).await
 }

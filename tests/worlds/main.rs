@@ -12,6 +12,7 @@ mod clock;
 mod crowd;
 mod expiry;
 mod hours;
+mod leaders;
 mod single;
 mod store;
 mod strange;

@@ -4,6 +4,7 @@
 //! [`simulate`] runs a story in a runtime of its own. Times are told in seconds from the world's beginning, at
 //! 2026-12-01T12:00:00Z. Both lanes run as tasks of that one runtime, with the real timings.
 
+mod candidates;
 mod soundness;
 mod trace;
 
@@ -134,10 +135,9 @@ impl World {
         let vendor = InProcess::new(SharedWorld::new(simulator::World::new(settings)), now.clone());
         let store = Store::new(seed, now);
         store.latency(Duration::from_millis(2)..=Duration::from_millis(30));
-        store
-            .create(json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-                "metadata": {"name": "jobstartstops.scheduler.bcovlive.io"}}))
-            .unwrap();
+        for definition in jobstartstop::api::crds::all() {
+            store.create(serde_json::to_value(definition).unwrap()).unwrap();
+        }
         Self { seed, store, clock, off: Arc::default(), vendor, operator: None, operators: 0 }
     }
 

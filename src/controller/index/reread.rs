@@ -109,6 +109,10 @@ impl Index {
 
 /// Leading.
 impl Index {
+    pub(in crate::controller) fn leads(&self) -> bool {
+        self.term.is_some()
+    }
+
     /// This process goes by that id.
     pub(in crate::controller) fn is_us(&self, process: &ProcessId) -> bool {
         self.term.as_ref().is_some_and(|term| term.by == *process)

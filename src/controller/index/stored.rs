@@ -130,11 +130,11 @@ impl Index {
     /// The next write that the account's object needs, with the version that it was computed on. A newer `lastContact`
     /// alone is not worth one.
     pub(in crate::controller) fn account_write(&self, name: &AccountName, now: Timestamp) -> Option<AccountWrite> {
+        // Another's to write, until this process leads.
+        self.term.as_ref()?;
         let account = self.accounts.get(name)?;
         let resource_version = account.resource_version.clone();
-        if let Some(finalizers) =
-            account.finalizers_wanted(self.in_use(name)).filter(|_| self.term.is_some() && account.holds.may_try(now))
-        {
+        if let Some(finalizers) = account.finalizers_wanted(self.in_use(name)).filter(|_| account.holds.may_try(now)) {
             return Some(AccountWrite::Finalizers { resource_version, finalizers });
         }
         let skew = account.endpoint.as_ref().map(|endpoint| self.skew(&endpoint.to_string())).unwrap_or_default();

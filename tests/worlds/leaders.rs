@@ -1,0 +1,221 @@
+//! Two operators, of which one leads: whatever becomes of it, each window is started once and stopped.
+
+use std::time::Duration;
+
+use simulator::Operation;
+
+use super::store::Break;
+use super::world::{World, minutes, simulate};
+
+const PATH: &str = "tv/news";
+const START: i64 = minutes(5);
+const STOP: i64 = minutes(10);
+
+/// The lease's duration, and two seconds in which to act.
+const TAKEOVER: i64 = 17_000;
+
+async fn begin(world: &mut World) {
+    world.settle("tv");
+    world.jobs(&["studio"]);
+    world.window(PATH, "studio", (START, STOP));
+}
+
+fn assert_once(world: &World, late: i64) {
+    world.assert_sound();
+    world.assert_finished(PATH);
+    world.assert_blocks("studio", &[(START, STOP)]);
+    world.assert_prompt("studio", &[(START, STOP)], late);
+    assert_eq!(world.count("studio", Operation::Activate), 1, "activates");
+    assert_eq!(world.count("studio", Operation::Deactivate), 1, "deactivates");
+}
+
+#[test]
+fn without_trouble_the_standby_does_nothing() {
+    simulate(1, async |world| {
+        begin(world).await;
+        let (leader, standby) = (world.start_candidate("operator-a"), world.start_candidate("operator-b"));
+        world.until(minutes(20)).await;
+        assert_once(world, 10);
+        assert!(leader.leads() != standby.leads());
+        let writers: std::collections::BTreeSet<String> = world
+            .operators_writes()
+            .into_iter()
+            .filter(|write| write.plural != "leases")
+            .map(|write| write.by)
+            .collect();
+        assert_eq!(writers.len(), 1, "only one writes: {writers:?}");
+    });
+}
+
+/// docs/cases.md, case 25: killed at any moment around a call.
+#[test]
+fn case_25_whenever_the_leader_is_killed_the_standby_makes_what_is_left_and_nothing_twice() {
+    let around = [-31_000_i64, -15_500, -2_100, -1_000, -1, 0, 1, 40, 120, 1_000, 9_000, 21_000, 60_000];
+    for (moment, millis) in around.iter().flat_map(|at| [(START, *at), (STOP, *at)]) {
+        simulate(u64::try_from(millis.rem_euclid(97)).unwrap(), async |world| {
+            begin(world).await;
+            let leader = world.start_candidate("operator-a");
+            world.until(20).await;
+            let standby = world.start_candidate("operator-b");
+            world.until_millis(moment * 1_000 + millis).await;
+            assert!(leader.leads() && !standby.leads());
+            leader.kill();
+            world.until(minutes(25)).await;
+            assert!(standby.leads());
+            assert_once(world, TAKEOVER);
+        });
+    }
+}
+
+/// docs/cases.md, case 105: the next one leads at once, and waits for nothing.
+#[test]
+fn case_105_whenever_the_leader_is_asked_to_end_the_standby_is_on_time() {
+    let around = [-31_000_i64, -2_100, -1_000, -500, -1, 0, 1, 40, 120, 1_000, 9_000, 21_000];
+    for (moment, millis) in around.iter().flat_map(|at| [(START, *at), (STOP, *at)]) {
+        simulate(u64::try_from(millis.rem_euclid(89)).unwrap(), async |world| {
+            begin(world).await;
+            let leader = world.start_candidate("operator-a");
+            world.until(20).await;
+            let standby = world.start_candidate("operator-b");
+            world.until_millis(moment * 1_000 + millis).await;
+            leader.terminate().await;
+            world.until_millis(moment * 1_000 + millis + 2_000).await;
+            assert!(standby.leads());
+            world.until(minutes(25)).await;
+            assert_once(world, 1_000);
+        });
+    }
+}
+
+/// docs/cases.md, case 101: cut off from the apiserver it calls nothing once another may lead.
+#[test]
+fn case_101_a_leader_cut_off_from_the_apiserver_calls_nothing_past_its_renew_deadline() {
+    for ahead in [3, 7, 12, 60] {
+        for moment in [START, STOP] {
+            simulate(u64::try_from(ahead).unwrap(), async |world| {
+                begin(world).await;
+                let leader = world.start_candidate("operator-a");
+                world.until(20).await;
+                let _standby = world.start_candidate("operator-b");
+                world.until(moment - ahead).await;
+                world.store.cut("operator-a");
+                world.until(minutes(25)).await;
+                assert!(!leader.leads());
+                assert_once(world, TAKEOVER);
+            });
+        }
+    }
+}
+
+/// docs/cases.md, case 100: a claim is stored on the object before the call, and only one of two can store it.
+#[test]
+fn case_100_of_two_that_both_believe_to_lead_one_starts() {
+    for seed in 0..40 {
+        simulate(seed, async |world| {
+            begin(world).await;
+            world.store.latency(Duration::from_millis(1)..=Duration::from_millis(200));
+            let _both = (world.start_believer("operator-a"), world.start_believer("operator-b"));
+            world.until(minutes(20)).await;
+            world.assert_sound();
+            assert_eq!(world.count("studio", Operation::Activate), 1, "seed {seed}");
+        });
+    }
+}
+
+/// docs/cases.md, case 27: what a watch does not show is read right before the call.
+#[test]
+fn case_27_with_watches_a_minute_behind_an_edit_of_the_stop_still_counts() {
+    simulate(1, async |world| {
+        begin(world).await;
+        let _leader = world.start_candidate("operator-a");
+        world.until(minutes(7)).await;
+        world.store.cache_lag(Duration::from_secs(60));
+        world.until(STOP - 20).await;
+        world.move_stop(PATH, STOP + 30);
+        world.until(minutes(20)).await;
+        world.assert_sound();
+        world.assert_blocks("studio", &[(START, STOP + 30)]);
+        world.assert_prompt("studio", &[(STOP + 30, STOP + 30)], 10);
+    });
+}
+
+/// The same for a window that nobody has seen yet and that wants the channel on.
+#[test]
+fn a_window_that_the_watch_has_not_shown_keeps_the_channel_on() {
+    simulate(1, async |world| {
+        begin(world).await;
+        let _leader = world.start_candidate("operator-a");
+        world.until(minutes(7)).await;
+        world.store.cache_lag(Duration::from_secs(60));
+        world.until(STOP - 20).await;
+        world.window("tv/longer", "studio", (START + 60, STOP + 120));
+        world.until(minutes(20)).await;
+        world.assert_sound();
+        world.assert_blocks("studio", &[(START, STOP + 120)]);
+    });
+}
+
+/// etcd restored from a backup under a running operator: a resumed watch stays silent, and versions go back.
+#[test]
+fn a_store_that_goes_back_is_noticed_and_every_stop_is_made() {
+    for (taken, restored) in [(60, START - 10), (60, START + 60), (START + 100, START + 200), (START + 100, STOP - 1)] {
+        simulate(3, async |world| {
+            begin(world).await;
+            let _leader = world.start_candidate("operator-a");
+            world.until(taken).await;
+            let backup = world.store.snapshot();
+            world.until(restored).await;
+            world.store.restore(backup);
+            // An edit after it has a version that was there before.
+            world.until(restored + 1).await;
+            world.until(minutes(25)).await;
+            world.assert_finished(PATH);
+            assert_eq!(world.count("studio", Operation::Activate), 1, "taken {taken}, restored {restored}");
+            world.assert_prompt("studio", &[(STOP, STOP)], TAKEOVER);
+        });
+    }
+}
+
+/// A window made after the backup is gone with it, and its channel is on: this process still knows.
+#[test]
+fn a_window_that_was_lost_with_the_store_is_still_stopped() {
+    simulate(3, async |world| {
+        world.settle("tv");
+        world.jobs(&["studio"]);
+        let _leader = world.start_candidate("operator-a");
+        world.until(30).await;
+        let backup = world.store.snapshot();
+        world.until(60).await;
+        world.window(PATH, "studio", (START, STOP));
+        world.until(START + 60).await;
+        world.store.restore(backup);
+        world.until(minutes(25)).await;
+        assert!(world.read(PATH).is_null());
+        world.assert_blocks("studio", &[(START, STOP)]);
+        world.assert_prompt("studio", &[(STOP, STOP)], TAKEOVER);
+    });
+}
+
+#[test]
+fn with_broken_watches_and_a_failing_apiserver_a_handover_makes_nothing_twice() {
+    for seed in 0..10 {
+        simulate(seed, async |world| {
+            begin(world).await;
+            let leader = world.start_candidate("operator-a");
+            world.until(20).await;
+            let _standby = world.start_candidate("operator-b");
+            world.store.fail_at_random(50);
+            world.until(START - 1).await;
+            world.store.break_watches(Break::Error(410));
+            leader.terminate().await;
+            world.until(STOP - 5).await;
+            world.store.fail_at_random(0);
+            // The standby may have lost the lease, and `run` would begin another round.
+            let _third = world.start_candidate("operator-c");
+            world.until(minutes(25)).await;
+            world.assert_sound();
+            assert_eq!(world.count("studio", Operation::Activate), 1, "seed {seed}");
+            world.assert_finished(PATH);
+        });
+    }
+}
