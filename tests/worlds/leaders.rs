@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use simulator::Operation;
+use serde_json::Value;
+use simulator::{Effect, Fault as VendorFault, LateAnswer, Operation};
 
 use super::store::Break;
 use super::world::{World, minutes, simulate};
@@ -65,6 +66,28 @@ fn case_25_whenever_the_leader_is_killed_the_standby_makes_what_is_left_and_noth
             assert_once(world, TAKEOVER);
         });
     }
+}
+
+/// The call left, its process died before anything of it was stored, and the vendor carries it out 6 s later: the next
+/// process is there at once and reads the job off.
+#[test]
+fn case_25_a_start_carried_out_late_for_a_process_that_died_is_not_made_again() {
+    simulate(1, async |world| {
+        begin(world).await;
+        let late = Effect::CarryOutLate { delay_ms: 6_000, answer: LateAnswer::Drop };
+        world.vendor_fault(VendorFault::new(late).on(Operation::Activate).times(1));
+        world.start_operator();
+        world.until_millis(START * 1_000).await;
+        world.store.latency(Duration::from_secs(2)..=Duration::from_secs(2));
+        world.until_millis(START * 1_000 + 300).await;
+        world.kill_operator().await;
+        assert_eq!(world.count("studio", Operation::Activate), 1, "it left");
+        assert_eq!(world.read(PATH)["status"]["activation"]["calledAt"], Value::Null, "and nobody knows");
+        world.store.latency(Duration::from_millis(2)..=Duration::from_millis(30));
+        world.start_operator();
+        world.until(minutes(25)).await;
+        assert_once(world, 10);
+    });
 }
 
 /// docs/cases.md, case 105: the next one leads at once, and waits for nothing.
