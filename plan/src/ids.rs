@@ -39,9 +39,20 @@ name!(
 );
 
 name!(
-    /// One term of leading: the Lease's uid and its count of transitions.
+    /// One term of leading, as `namespace/name/uid/transitions` of its Lease; one word where there is none.
     TermId
 );
+
+impl TermId {
+    /// The Lease; `None`: there was none.
+    pub fn lease(&self) -> Option<ObjectName> {
+        let mut parts = self.as_str().split('/');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(namespace), Some(name), Some(_)) => Some(ObjectName::new(namespace, name)),
+            _ => None,
+        }
+    }
+}
 
 /// Namespace and name of an object, shown as `namespace/name`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

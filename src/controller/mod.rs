@@ -14,6 +14,7 @@ mod events;
 mod expiry;
 mod foreign;
 mod index;
+mod installations;
 mod lane;
 mod live_calls;
 mod load;

@@ -16,6 +16,7 @@ use crate::observe::{Metrics, Readiness};
 use crate::timetable::{Clock, Timetable};
 
 use super::index::{Admitted, Index, LiveRequest, Order};
+use super::installations::Others;
 use super::load::LoadKey;
 use super::notice::Notice;
 use super::step::Steps;
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tenure: Arc<Tenure>,
     pub(super) steps: Arc<dyn Steps>,
+    pub(super) other_installations: Others,
     pub(super) metrics: Arc<Metrics>,
     pub(super) readiness: Arc<Readiness>,
     /// Jobs whose stored objects are to be read anew.
@@ -101,6 +103,7 @@ impl Shared {
             clock,
             tenure,
             steps,
+            other_installations: Others::default(),
             metrics,
             readiness,
             rechecks: Backlog::default(),

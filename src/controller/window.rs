@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
-use plan::{AccountName, Deletion, DeletionPolicy, ObjectName, Window, WindowId, WindowPlan};
+use plan::{AccountName, Claim, Deletion, DeletionPolicy, ObjectName, Window, WindowId, WindowPlan};
 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
 use crate::live::JobId;
@@ -71,6 +71,8 @@ pub(super) struct Stored {
     pub(super) writes: Attempts,
     /// A status that was written, and what came back for it when that was less: writing it again would bring no more.
     pub(super) cut: Option<Box<(JobStartStopStatus, JobStartStopStatus)>>,
+    /// The claim of another installation that was told of.
+    pub(super) claimed_elsewhere: Option<Claim>,
     /// It is not stored any more, and has its job on.
     pub(super) vanished: bool,
     /// What this version was read from is gone: any other one is newer.
@@ -142,6 +144,7 @@ impl Stored {
             writes: Attempts::default(),
             expiry: Attempts::default(),
             cut: None,
+            claimed_elsewhere: None,
             vanished: false,
             void: false,
         })
@@ -213,7 +216,8 @@ impl Stored {
         // What was found out about a deletion holds for it.
         let deletion = if newer.deletion == Deletion::No { Deletion::No } else { self.deletion.max(newer.deletion) };
         let (writes, expiry, cut) = (self.writes, self.expiry, self.cut.take());
-        *self = Self { deletion, planned, planned_generation, writes, expiry, cut, ..newer };
+        let claimed_elsewhere = self.claimed_elsewhere.take();
+        *self = Self { deletion, planned, planned_generation, writes, expiry, cut, claimed_elsewhere, ..newer };
     }
 
     /// Whether this version of the object is older than `other`. Resource versions of one resource are ordered

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::{Client, Resource};
-use plan::{AccountName, ObjectName, WindowId};
+use plan::announce::Announcement;
+use plan::{AccountName, Claim, ObjectName, Reason, WindowId};
 
 use crate::api::{JobStartStop, JobStartStopStatus, LiveAccount};
 
 use super::apiserver::{Meta, WriteError, fetch, put_finalizers, put_status, within};
 use super::expiry;
 use super::index::{AccountWrite, WindowWrite};
+use super::installations;
 use super::notice::{self, Notice};
 use super::raw::Raw;
 use super::shared::Shared;
@@ -38,10 +40,15 @@ pub(super) async fn windows(shared: Arc<Shared>, client: Client) {
 
 /// Makes the next write that the window needs; further ones are queued by what this one brings about.
 pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &WindowId) {
-    let Some(Next { write, notices, steps, replaces_claim }) = next_write(shared, id) else { return };
-    if replaces_claim && !still_leads(shared).await {
-        // Another process's word stands until the Lease, read anew, names this one.
-        return later(shared, id, write.name(), &WriteError::LeaseUnproven);
+    let Some(Next { write, notices, steps, replaces }) = next_write(shared, id) else { return };
+    if let Some(claim) = replaces {
+        if installations::stands(shared, client, &claim).await {
+            return stand_down(shared, id, write.name(), &claim);
+        }
+        if !still_leads(shared).await {
+            // Another process's word stands until the Lease, read anew, names this one.
+            return later(shared, id, write.name(), &WriteError::LeaseUnproven);
+        }
     }
     let newest = shared.newest_version();
     if let Some((before, _)) = steps {
@@ -95,27 +102,41 @@ struct Next {
     notices: Vec<Notice>,
     /// The steps before and after it.
     steps: Option<(Step, Step)>,
-    /// It puts our claim, or none, in place of another process's.
-    replaces_claim: bool,
+    /// Another process's claim, in whose place it puts ours, or none.
+    replaces: Option<Claim>,
 }
 
 fn next_write(shared: &Shared, id: &WindowId) -> Option<Next> {
     let index = shared.index();
     let write = index.write(id, shared.clock.now())?;
     let (WindowWrite::Status { record, status, .. }, Some(before)) = (&write, index.window(id)) else {
-        return Some(Next { write, notices: Vec::new(), steps: None, replaces_claim: false });
+        return Some(Next { write, notices: Vec::new(), steps: None, replaces: None });
     };
     let notices = notice::of_change(before, record);
     let steps = step::of_write(&before.status, status);
     let theirs = status::claim(&before.status).filter(|claim| !index.is_us(&claim.by));
-    let replaces_claim = theirs.is_some() && status::claim(status) != theirs;
-    Some(Next { write, notices, steps, replaces_claim })
+    let replaces = theirs.filter(|theirs| status::claim(status).as_ref() != Some(theirs));
+    Some(Next { write, notices, steps, replaces })
 }
 
 /// Whether the Lease, asked anew, still names this process.
 async fn still_leads(shared: &Shared) -> bool {
     let now = shared.clock.moment();
     matches!(within(async { Ok(shared.tenure.prove(&now).await) }).await, Ok(true))
+}
+
+/// Another installation is to make this start: ours makes none, and says so once for each claim.
+fn stand_down(shared: &Arc<Shared>, id: &WindowId, name: &ObjectName, claim: &Claim) {
+    let news = shared.index().claimed_elsewhere(id, claim);
+    if let Some(resource_version) = news {
+        let reason = Reason::OtherInstallation;
+        tracing::error!(window = %name, lease = %claim.term, %reason, "two installations serve this window");
+        shared.metrics.claimed_elsewhere();
+        let note = format!("{} Its Lease: {}.", reason.meaning(), claim.term);
+        let announcement = Announcement { warning: true, reason, action: "Activate", note };
+        shared.notice(Notice { object: name.clone(), uid: id.to_string(), resource_version, announcement });
+    }
+    later(shared, id, name, &WriteError::LeaseUnproven);
 }
 
 fn stored(shared: &Shared, id: &WindowId, object: Raw<JobStartStop>, notices: Vec<Notice>) {

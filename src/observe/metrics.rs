@@ -80,6 +80,7 @@ pub struct Metrics {
     undecodable: Counter,
     leading: Gauge,
     store_went_back: Counter,
+    claimed_elsewhere: Counter,
     stops_given_up: Counter,
     clock_steps: Family<Step, Counter>,
     clock_offset: Gauge<f64, AtomicU64>,
@@ -109,6 +110,7 @@ impl Metrics {
             undecodable: Counter::default(),
             leading: Gauge::default(),
             store_went_back: Counter::default(),
+            claimed_elsewhere: Counter::default(),
             stops_given_up: Counter::default(),
             clock_steps: Family::default(),
             clock_offset: Gauge::default(),
@@ -176,6 +178,11 @@ impl Metrics {
             "store_went_back",
             "Times that the API server answered with an older state than before, as after a restored backup",
             self.store_went_back.clone(),
+        );
+        self.registry.register(
+            "starts_claimed_elsewhere",
+            "Starts that another installation of the operator has claimed: two serve the same windows",
+            self.claimed_elsewhere.clone(),
         );
         self.registry.register(
             "stops_given_up",
@@ -262,6 +269,11 @@ impl Metrics {
     /// This process leads, or no longer does.
     pub fn leading(&self, leads: bool) {
         self.leading.set(i64::from(leads));
+    }
+
+    /// A start is another installation's.
+    pub fn claimed_elsewhere(&self) {
+        self.claimed_elsewhere.inc();
     }
 
     /// What the apiserver has stored was replaced by an older state.

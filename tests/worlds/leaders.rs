@@ -242,3 +242,31 @@ fn with_broken_watches_and_a_failing_apiserver_a_handover_makes_nothing_twice() 
         });
     }
 }
+
+/// Two installations serve one namespace, which nobody meant: the second says so, and makes no start. When the first has
+/// gone, it takes over.
+#[test]
+fn of_two_overlapping_installations_one_starts_and_the_other_says_so() {
+    for seed in 0..10 {
+        simulate(seed, async |world| {
+            begin(world).await;
+            world.store.latency(Duration::from_millis(1)..=Duration::from_millis(100));
+            let first = world.start_installation("operator-a", "first");
+            let second = world.start_installation("operator-b", "second");
+            world.until(START + 60).await;
+            assert!(first.leads() && second.leads());
+            assert_eq!(world.count("studio", Operation::Activate), 1, "seed {seed}");
+            let told = |event: &Value| event["reason"] == "OtherInstallation";
+            assert!(world.store.list("events").iter().any(told), "seed {seed}: nobody said so");
+            let claimed = world.read(PATH)["status"]["activation"]["claim"]["by"].clone();
+            if claimed == "operator-a" {
+                first.kill()
+            } else {
+                second.kill()
+            }
+            world.until(minutes(25)).await;
+            world.assert_sound();
+            world.assert_finished(PATH);
+        });
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use plan::{JobKey, ProcessId, WindowId};
+use plan::{Claim, JobKey, ProcessId, WindowId};
 
 use crate::controller::status;
 
@@ -116,6 +116,13 @@ impl Index {
     /// This process goes by that id.
     pub(in crate::controller) fn is_us(&self, process: &ProcessId) -> bool {
         self.term.as_ref().is_some_and(|term| term.by == *process)
+    }
+
+    /// Another installation has claimed its start. Returns the object's version if that is news.
+    pub(in crate::controller) fn claimed_elsewhere(&mut self, id: &WindowId, claim: &Claim) -> Option<String> {
+        let stored = self.windows.get_mut(id)?;
+        let news = stored.claimed_elsewhere.replace(claim.clone()).as_ref() != Some(claim);
+        news.then(|| stored.resource_version.clone())
     }
 
     /// The window's next write is awaited by its start: it puts a claim in place.

@@ -25,21 +25,26 @@ pub(crate) struct Candidate {
 impl World {
     /// Starts one under that name, with the real times of the election.
     pub(crate) fn start_candidate(&self, name: &str) -> Candidate {
-        self.start_candidate_as(name, Tenure::vacant(LeaseTimings::default()))
+        self.start_candidate_as(name, "jobstartstop", Tenure::vacant(LeaseTimings::default()))
+    }
+
+    /// One of another installation, which has a lease of its own.
+    pub(crate) fn start_installation(&self, name: &str, lease: &str) -> Candidate {
+        self.start_candidate_as(name, lease, Tenure::vacant(LeaseTimings::default()))
     }
 
     /// The same, and it believes to lead whatever the lease says.
     pub(crate) fn start_believer(&self, name: &str) -> Candidate {
         let process = ProcessId::new(name);
         let now = self.setup(name).clock.moment();
-        self.start_candidate_as(name, Tenure::forced(process, LeaseTimings::default(), now))
+        self.start_candidate_as(name, "jobstartstop", Tenure::forced(process, LeaseTimings::default(), now))
     }
 
-    fn start_candidate_as(&self, name: &str, tenure: Tenure) -> Candidate {
+    fn start_candidate_as(&self, name: &str, lease: &str, tenure: Tenure) -> Candidate {
         let tenure = Arc::new(tenure);
         let setup = Setup { tenure: Arc::clone(&tenure), ..self.setup(name) };
         let (clock, readiness) = (Arc::clone(&setup.clock), Arc::clone(&setup.readiness));
-        let lease = ObjectName::new("live", "jobstartstop");
+        let lease = ObjectName::new("live", lease);
         let client = self.store.client(name);
         let process = ProcessId::new(name);
         let timings = LeaseTimings::default();
