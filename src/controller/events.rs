@@ -30,6 +30,7 @@ const SEND: Duration = Duration::from_secs(5);
 pub(super) async fn run(shared: Arc<Shared>, client: Client, instance: String, mut notices: mpsc::Receiver<Notice>) {
     let sent = AtomicU64::new(0);
     while let Some(notice) = notices.recv().await {
+        shared.give_way().await;
         let Announcement { warning, reason, note, .. } = &notice.announcement;
         tracing::info!(window = %notice.object, %reason, warning, note, "event");
         let event = event(&notice, &instance, shared.clock.now(), sent.fetch_add(1, Ordering::Relaxed));

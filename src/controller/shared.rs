@@ -44,6 +44,8 @@ pub(super) struct Shared {
     /// Somebody wants everything listed anew.
     relist: Notify,
     relists: AtomicU64,
+    /// What the apiserver has stored went back: a watch that is resumed stays silent.
+    pub(super) went_back: Notify,
     /// The greatest resource version of a window that was seen.
     newest_version: AtomicU64,
     /// Jobs to be decided when the due ones are through.
@@ -109,6 +111,7 @@ impl Shared {
             rechecks: Backlog::default(),
             relist: Notify::new(),
             relists: AtomicU64::new(0),
+            went_back: Notify::new(),
             newest_version: AtomicU64::new(0),
             jobs: Backlog::default(),
             windows: Backlog::default(),
@@ -294,6 +297,7 @@ impl Shared {
             tracing::error!(version, seen, "the API server has gone back to an older state: everything is read anew");
             self.metrics.store_went_back();
             self.index().versions_void();
+            self.went_back.notify_waiters();
             self.relist();
         }
     }

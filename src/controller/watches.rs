@@ -335,7 +335,11 @@ async fn secrets(shared: Arc<Shared>, client: Client) {
                 .entry(name.clone())
                 .or_insert_with(|| watches.spawn(secret(Arc::clone(&shared), client.clone(), name)));
         }
-        changed.await;
+        tokio::select! {
+            biased;
+            () = changed => {}
+            () = shared.went_back.notified() => std::mem::take(&mut running).values().for_each(AbortHandle::abort),
+        }
     }
 }
 
