@@ -57,6 +57,8 @@ reasons! {
     /// An earlier process had claimed the start and recorded nothing: it may have called. The job is read before anything
     /// is called again.
     PerhapsCalled,
+    /// This process was suspended right before the call: nothing was sent, and all is read anew.
+    Overslept,
     /// Another installation of the operator, with a Lease of its own, has claimed this start: this one makes none.
     OtherInstallation,
     /// The start is due, and the API server has not stored yet that it is this process which makes it.

@@ -22,6 +22,7 @@ pub(super) async fn carry_out(shared: Arc<Shared>, order: Order) {
     match &order.request {
         LiveRequest::Look { job, id, for_call } => look(&shared, &order, job, id, *for_call).await,
         LiveRequest::List { jobs } => list(&shared, &order, jobs).await,
+        LiveRequest::Call { verb, job, .. } if hesitated(&shared, &order) => not_sent(&shared, &order, *verb, job),
         LiveRequest::Call { verb, job, id, planned, attempt } => {
             shared.metrics.lateness(*verb, order.sent_at.duration_since(*planned), *attempt);
             call(&shared, &order, *verb, job, id).await;
@@ -74,9 +75,32 @@ async fn list(shared: &Shared, order: &Order, jobs: &BTreeMap<JobKey, AccountNam
     shared.answered(jobs.keys().cloned(), &order.origin.load);
 }
 
+/// From a decision to its call it is less than a millisecond. Longer, and the process was suspended between the two: the
+/// lease may be another's by now, and its call made.
+///
+/// What remains is a suspension after this check and before the bytes are on their way. Nothing that the vendor offers
+/// closes that.
+const HESITATION: SignedDuration = SignedDuration::from_secs(1);
+
+fn hesitated(shared: &Shared, order: &Order) -> bool {
+    let steps = match &order.request {
+        LiveRequest::Call { verb, .. } => step::OfCall::of(*verb),
+        _ => return false,
+    };
+    shared.steps.reached(steps.checked);
+    shared.clock.now().duration_since(order.sent_at) > HESITATION || !shared.lease_holds()
+}
+
+fn not_sent(shared: &Shared, order: &Order, verb: Verb, key: &JobKey) {
+    let reason = Reason::Overslept;
+    tracing::warn!(job = %key, verb = verb.as_str(), %reason, "nothing was sent");
+    let outcome = Outcome::Refused { reason, message: reason.meaning().to_owned(), for_good: false };
+    shared.index().call_answered(&order.origin, key, shared.clock.now(), outcome, Heard::Nothing);
+    shared.answered([key.clone()], &order.origin.load);
+}
+
 async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &JobId) {
     let steps = step::OfCall::of(verb);
-    shared.steps.reached(steps.checked);
     tracing::info!(job = %key, account = %order.origin.account, verb = verb.as_str(), "calling");
     let mut asked = pin!(async {
         match verb {

@@ -235,7 +235,7 @@ impl Shared {
     }
 
     /// Whether a call may be sent now.
-    fn lease_holds(&self) -> bool {
+    pub(super) fn lease_holds(&self) -> bool {
         self.tenure.may_call(&self.clock.moment())
     }
 

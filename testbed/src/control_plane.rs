@@ -59,6 +59,8 @@ struct Own {
     etcd: Process,
     endpoint: Endpoint,
     key: PathBuf,
+    /// Below it: etcd's data, and their backup.
+    folder: PathBuf,
 }
 
 #[derive(Clone, Debug)]
@@ -129,6 +131,29 @@ impl ControlPlane {
     /// etcd's process; an error on a cluster that is not ours.
     pub fn etcd(&self) -> Result<&Process> {
         self.own("its etcd is no process of ours").map(|own| &own.etcd)
+    }
+
+    /// Keeps a copy of what etcd has stored now. etcd is down meanwhile, for a moment.
+    pub fn back_up_etcd(&self) -> Result<()> {
+        let own = self.own("its etcd is no process of ours")?;
+        own.etcd.kill9()?;
+        copy_folder(&own.folder.join("etcd"), &own.folder.join("backup"))?;
+        own.etcd.restart()?;
+        self.wait_until_ready()
+    }
+
+    /// Puts that copy back: what was written since is gone, and versions go back. The API server is started anew, as it
+    /// has to be after that.
+    pub fn restore_etcd(&self) -> Result<()> {
+        let own = self.own("its etcd is no process of ours")?;
+        own.apiserver.kill9()?;
+        own.etcd.kill9()?;
+        let data = own.folder.join("etcd");
+        fs::remove_dir_all(&data).doing(|| format!("removing {}", data.display()))?;
+        copy_folder(&own.folder.join("backup"), &data)?;
+        own.etcd.restart()?;
+        own.apiserver.restart()?;
+        self.wait_until_ready()
     }
 
     /// Waits until the API server answers that it is ready, for instance after a restart.
@@ -221,7 +246,7 @@ impl Own {
                 && endpoint.answers("/readyz")
         })?;
         kubeconfig::write(kubeconfig, &endpoint.cluster(), &endpoint.token, "default")?;
-        Ok(Self { apiserver, controller_manager: Mutex::new(None), etcd, endpoint, key: keys.private })
+        Ok(Self { apiserver, controller_manager: Mutex::new(None), etcd, endpoint, key: keys.private, folder })
     }
 }
 
@@ -238,6 +263,20 @@ impl Endpoint {
 fn kubectl(run: &Run, kubeconfig: &Path) -> Result<Kubectl> {
     let cache = run.path().join("kubectl-cache");
     Ok(Kubectl::new(binaries::path(Tool::Kubectl)?, kubeconfig.to_owned(), cache))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).doing(|| format!("making {}", to.display()))?;
+    for entry in fs::read_dir(from).doing(|| format!("reading {}", from.display()))? {
+        let entry = entry.doing(|| format!("reading {}", from.display()))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_folder(&source, &target)?;
+        } else {
+            fs::copy(&source, &target).doing(|| format!("copying {}", source.display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn start_etcd(run: &Run, folder: &Path, client: SocketAddr, peer: SocketAddr, more: &[String]) -> Result<Process> {

@@ -35,9 +35,20 @@ impl Operator {
         K: Into<OsString>,
         V: Into<OsString>,
     {
+        Self::start_program(run, "jobstartstop", kubeconfig, args, env)
+    }
+
+    /// The same with another program of this workspace, one with failpoints for instance.
+    pub fn start_program<A, E, K, V>(run: &Run, program: &str, kubeconfig: &Path, args: A, env: E) -> Result<Self>
+    where
+        A: IntoIterator<Item: Into<OsString>>,
+        E: IntoIterator<Item = (K, V)>,
+        K: Into<OsString>,
+        V: Into<OsString>,
+    {
         let program = match env::var_os("TESTBED_OPERATOR") {
             Some(program) => PathBuf::from(program),
-            None => workspace_binary::find("jobstartstop")?,
+            None => workspace_binary::find(program)?,
         };
         let mut launch = Launch::new("jobstartstop", program).env("KUBECONFIG", kubeconfig).arg("run");
         for (name, value) in env {

@@ -11,33 +11,9 @@
     reason = "all of this is test code; a panic is how a test fails"
 )]
 
+#[macro_use]
 mod harness;
 mod scenes;
-
-/// Makes a test of each scene, and the list of all of them.
-macro_rules! programme {
-    ($($part:ident: $($scene:ident),+;)+) => {
-        $(
-            #[cfg(test)]
-            mod $part {
-                $(
-                    #[test]
-                    fn $scene() {
-                        let name = concat!(stringify!($part), "::", stringify!($scene));
-                        crate::harness::play_to_end(crate::PROGRAMME, name);
-                    }
-                )+
-            }
-        )+
-
-        const PROGRAMME: &[harness::Scene] = &[$($(
-            harness::Scene {
-                name: concat!(stringify!($part), "::", stringify!($scene)),
-                play: || Box::pin(scenes::$part::$scene()),
-            },
-        )+)+];
-    };
-}
 
 // Those that take long come first.
 programme! {

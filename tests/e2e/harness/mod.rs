@@ -4,6 +4,7 @@ mod channel;
 mod house;
 mod invariants;
 mod operator;
+#[macro_use]
 mod programme;
 mod recorder;
 mod stage;
@@ -22,6 +23,7 @@ pub(crate) use operator::{Watched, get, killed, restarted};
 pub(crate) use programme::{Scene, play_to_end};
 pub(crate) use recorder::Record;
 pub(crate) use stage::Stage;
+pub(crate) use testbed::{Operator, Signal};
 pub(crate) use window::{Window, condition, on_air, phase, ready};
 
 /// How long a scene waits for what must come: much longer than it takes, for machines that have much else to do.

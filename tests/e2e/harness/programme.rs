@@ -4,6 +4,31 @@
 //! tests at once as there are cores. So when the whole programme is asked for, the first test starts all scenes, and
 //! each test waits for its own. With a filter on the command line, each test starts its own scene alone.
 
+/// Makes a test of each scene, and the list of all of them.
+macro_rules! programme {
+    ($($part:ident: $($scene:ident),+;)+) => {
+        $(
+            #[cfg(test)]
+            mod $part {
+                $(
+                    #[test]
+                    fn $scene() {
+                        let name = concat!(stringify!($part), "::", stringify!($scene));
+                        crate::harness::play_to_end(crate::PROGRAMME, name);
+                    }
+                )+
+            }
+        )+
+
+        const PROGRAMME: &[harness::Scene] = &[$($(
+            harness::Scene {
+                name: concat!(stringify!($part), "::", stringify!($scene)),
+                play: || Box::pin(scenes::$part::$scene()),
+            },
+        )+)+];
+    };
+}
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

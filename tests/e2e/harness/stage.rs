@@ -244,12 +244,30 @@ impl Stage {
 
     /// The same, with the rights of that `ClusterRole` in this namespace.
     pub(crate) async fn start_operator_as(&self, role: &str, more: &[&str]) -> Operator {
+        self.bind(role).await;
+        self.launch("jobstartstop", more, &[]).await
+    }
+
+    /// Gives the operator the rights of that `ClusterRole` in this namespace.
+    pub(crate) async fn bind(&self, role: &str) {
         let binding = format!("create rolebinding jobstartstop --namespace {}", self.namespace);
         let rights = format!("--clusterrole={role} --serviceaccount=live:jobstartstop");
         self.plane().kubectl(binding.split(' ').chain(rights.split(' '))).await;
+    }
+
+    /// Starts that program as an operator for this namespace alone, with more in its environment; its rights are there.
+    pub(crate) async fn launch(
+        &self,
+        program: &'static str,
+        more: &[&str],
+        environment: &[(&'static str, String)],
+    ) -> Operator {
         let (run, kubeconfig) = (self.plane().run().clone(), self.plane().operator_kubeconfig.clone());
         let args = arguments(&self.vendor.base_url, Some(&self.namespace), more);
-        let operator = blocking(move || Operator::start(&run, &kubeconfig, args, debug_log()).unwrap()).await;
+        let log = debug_log().map(|(name, value)| (name, value.to_owned()));
+        let environment: Vec<(&str, String)> = environment.iter().cloned().chain(log).collect();
+        let start = move || Operator::start_program(&run, program, &kubeconfig, args, environment).unwrap();
+        let operator = blocking(start).await;
         self.keep_log_of(&operator);
         operator
     }

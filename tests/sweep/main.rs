@@ -1,0 +1,39 @@
+//! The kill sweep: real operators on a real kube-apiserver, ended at every step of a start and of a stop, frozen, doubled,
+//! and left without what they stand on. Whatever happens, each window is started once and its stop is made.
+//!
+//! The operator's own times run at a twentieth, the election's at a fifth: a lease of 3 s, a renew deadline of 2 s, calls
+//! of at most 1 s. A few scenes have the real times.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "all of this is test code; a panic is how a test fails"
+)]
+
+#[macro_use]
+#[allow(dead_code, unused_imports, unused_macros, reason = "shared with tests/e2e, which uses all of it")]
+#[path = "../e2e/harness/mod.rs"]
+mod harness;
+mod scenes;
+
+programme! {
+    steps:
+        case_25_killed_at_every_step_each_window_is_started_once_and_stopped,
+        killed_with_a_call_under_way_the_standby_reads_first_with_the_real_times;
+    frozen:
+        a_leader_frozen_across_the_start_wakes_and_calls_nothing,
+        frozen_between_its_last_check_and_the_call_it_sends_nothing;
+    doubled:
+        case_100_of_two_that_believe_to_lead_one_starts;
+    upgrade:
+        case_105_asked_to_end_a_second_before_the_start_the_standby_makes_it_in_time,
+        case_105_killed_a_second_before_the_start_the_standby_makes_it_once,
+        case_104_standbys_are_ready_and_a_process_that_ends_is_alive_until_then;
+    ground:
+        with_the_apiserver_killed_across_the_start_it_is_made_on_time,
+        with_the_apiserver_frozen_across_the_stop_it_is_made_on_time,
+        with_etcd_killed_across_start_and_stop_both_are_made,
+        with_the_live_api_frozen_across_start_and_stop_both_are_made_once,
+        an_etcd_restored_on_air_is_noticed_and_the_stop_is_made;
+}
