@@ -203,8 +203,11 @@ async fn decide(shared: Arc<Shared>) {
 /// Lets calls go that waited for the lease to be renewed.
 async fn renewals(shared: Arc<Shared>) {
     loop {
-        shared.tenure.change().await;
-        shared.lease_renewed();
+        tokio::select! {
+            biased;
+            () = shared.tenure.until_store_went_back() => shared.store_went_back(),
+            () = shared.tenure.change() => shared.lease_renewed(),
+        }
     }
 }
 

@@ -294,12 +294,18 @@ impl Shared {
             return;
         }
         if self.newest_version.swap(version, Ordering::SeqCst) > version {
-            tracing::error!(version, seen, "the API server has gone back to an older state: everything is read anew");
-            self.metrics.store_went_back();
-            self.index().versions_void();
-            self.went_back.notify_waiters();
-            self.relist();
+            self.store_went_back();
         }
+    }
+
+    /// Everything known of versions is void, and everything is read anew.
+    pub(super) fn store_went_back(&self) {
+        tracing::error!("the API server has gone back to an older state: everything is read anew");
+        self.newest_version.store(0, Ordering::SeqCst);
+        self.metrics.store_went_back();
+        self.index().versions_void();
+        self.went_back.notify_waiters();
+        self.relist();
     }
 
     /// Does this after a wait.

@@ -57,6 +57,16 @@ pub(super) fn stored_record(stored: &Stored) -> Option<Record> {
     })
 }
 
+/// Whether what is stored tells of more than a record: a task that is settled, or a later call.
+pub(super) fn is_ahead(stored: &Stored, record: &Record) -> bool {
+    let Some(theirs) = stored_record(stored) else { return false };
+    let further = |theirs: &Task, ours: &Task| {
+        let settled = !theirs.is_pending() && ours.is_pending();
+        settled || theirs.called_at > ours.called_at || theirs.attempts > ours.attempts
+    };
+    further(&theirs.activation, &record.activation) || further(&theirs.deactivation, &record.deactivation)
+}
+
 /// The claim on the start that the apiserver has acknowledged. One whose time cannot be read counts from the start's: it
 /// may not be taken for none.
 pub(super) fn claim(status: &JobStartStopStatus) -> Option<Claim> {

@@ -208,6 +208,10 @@ impl Stored {
     /// Takes over a newer version of the object. What was planned stays: a settled state never goes backwards.
     pub(super) fn renew(&mut self, newer: Self) {
         let (mut planned, planned_generation) = (self.planned.take(), self.planned_generation);
+        if planned.as_ref().is_some_and(|planned| status::is_ahead(&newer, &planned.record)) {
+            // Another process has come further with it: what it stored is never taken back by what was planned here.
+            planned = None;
+        }
         let claim = |stored: &Self| status::claim(&stored.status);
         if let Some(planned) = planned.as_mut().filter(|_| claim(self) != claim(&newer)) {
             // Ours, come back; or another process's, which is to be reckoned with whatever was planned.

@@ -85,7 +85,14 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
         }
         // The window was written by somebody else since: take that up, plan again, and never call again.
         Err(error) if error.is_conflict() => match fetch(client, name).await {
-            Ok(object) => take_up(shared, object),
+            Ok(object) => {
+                let number = |version: &str| version.parse::<u64>().ok();
+                if object.meta().resource_version.as_deref().and_then(number) < number(write.version()) {
+                    // Read at quorum, and older than what this write was computed on.
+                    shared.store_went_back();
+                }
+                take_up(shared, object);
+            }
             Err(error) => later(shared, id, name, &error),
         },
         // Its watch will tell.

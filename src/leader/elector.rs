@@ -233,6 +233,13 @@ impl Elector {
             Ok(lease) => {
                 self.untroubled();
                 self.may_watch = true;
+                if let (Some(before), Some(now)) = (self.election.lease(), lease.as_ref().map(stored)) {
+                    let number = |version: &str| version.parse::<u64>().ok();
+                    if before.uid == now.uid && number(&now.version) < number(&before.version) {
+                        tracing::error!(lease = %self.name, reason = "LeaseWentBack", "an older version than before is stored");
+                        self.tenure.store_went_back();
+                    }
+                }
                 let news = self.election.read(lease.as_ref().map(stored), now);
                 self.object = lease;
                 news

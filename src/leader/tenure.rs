@@ -18,6 +18,8 @@ pub struct Tenure {
     changed: Notify,
     /// Somebody wants a renewal now.
     asked: Notify,
+    /// The apiserver told an older version of the Lease than before.
+    went_back: Notify,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,14 @@ impl Tenure {
     }
 
     fn with(timings: LeaseTimings, mode: Mode, held: Option<Held>) -> Self {
-        Self { timings, mode, held: Mutex::new(held), changed: Notify::new(), asked: Notify::new() }
+        Self {
+            timings,
+            mode,
+            held: Mutex::new(held),
+            changed: Notify::new(),
+            went_back: Notify::new(),
+            asked: Notify::new(),
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Held>> {
@@ -152,6 +161,16 @@ impl Tenure {
         }
         drop(held);
         self.ring();
+    }
+
+    /// What the apiserver has stored was replaced by an older state: its version of the Lease went back.
+    pub fn store_went_back(&self) {
+        self.went_back.notify_waiters();
+    }
+
+    /// Waits until that is told.
+    pub async fn until_store_went_back(&self) {
+        self.went_back.notified().await;
     }
 
     /// Waits until somebody wants a renewal.

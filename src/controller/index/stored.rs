@@ -39,6 +39,15 @@ impl WindowWrite {
             Self::Finalizers { name, .. } | Self::Status { name, .. } | Self::Expiry { name, .. } => name,
         }
     }
+
+    /// The version of the object that it was computed on.
+    pub(in crate::controller) fn version(&self) -> &str {
+        match self {
+            Self::Finalizers { resource_version, .. }
+            | Self::Status { resource_version, .. }
+            | Self::Expiry { resource_version, .. } => resource_version,
+        }
+    }
 }
 
 /// The next write that an account's object needs.

@@ -23,7 +23,6 @@ pub(crate) use operator::{Watched, get, killed, restarted};
 pub(crate) use programme::{Scene, play_to_end};
 pub(crate) use recorder::Record;
 pub(crate) use stage::Stage;
-pub(crate) use testbed::{Operator, Signal};
 pub(crate) use window::{Window, condition, on_air, phase, ready};
 
 /// How long a scene waits for what must come: much longer than it takes, for machines that have much else to do.

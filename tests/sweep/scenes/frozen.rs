@@ -3,7 +3,9 @@
 use jobstartstop::controller::Step;
 
 use super::{A_FIFTH, FAILPOINTS, lateness, leads, pair, was_on_once};
-use crate::harness::{Operator, Signal, Stage, blocking, eventually, in_seconds, plus, until_past};
+use testbed::{Operator, Signal};
+
+use crate::harness::{Stage, blocking, eventually, in_seconds, plus, until_past};
 
 async fn signal(operator: Operator, signal: Signal) -> Operator {
     blocking(move || {

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use testbed::Signal;
+
 use super::{FAILPOINTS, lateness, leads, was_on_once};
-use crate::harness::{Plane, Signal, Stage, bare_plane, blocking, in_seconds, install, plus, until_past};
+use crate::harness::{Plane, Stage, bare_plane, blocking, eventually, in_seconds, install, plus, until_past};
 
 const REAL: &[&str] = &["--lease-divisor", "1"];
 
 /// A control plane of the scene's own, and an operator that leads.
-async fn alone(name: &str, times: &[&str]) -> (Stage, Arc<Plane>, crate::harness::Operator) {
+async fn alone(name: &str, times: &[&str]) -> (Stage, Arc<Plane>, testbed::Operator) {
     let control = bare_plane().await;
     install(control.kubectl()).await;
     let plane = Plane::own(control).await;
@@ -81,7 +83,7 @@ pub(crate) async fn with_etcd_killed_across_start_and_stop_both_are_made() {
     assert!(lateness(&calls.deactivate, stop).is_some_and(|late| (0..500).contains(&late)), "{:?}", calls.deactivate);
 }
 
-/// The vendor does not answer for three seconds around each call: made once each, as soon as it is there.
+/// The vendor takes longer to answer than is waited for, around each call: made once each.
 pub(crate) async fn with_the_live_api_frozen_across_start_and_stop_both_are_made_once() {
     let stage = Stage::unattended("no-vendor").await;
     stage.bind("jobstartstop").await;
@@ -92,8 +94,8 @@ pub(crate) async fn with_the_live_api_frozen_across_start_and_stop_both_are_made
     let window = stage.window("news", &channel).between(start, stop).create().await;
     for (moment, operation) in [(start, "activate"), (stop, "deactivate")] {
         until_past(plus(moment, -1)).await;
-        for struck in [operation, "read", "list"] {
-            channel.fault(struck, serde_json::json!({ "effect": "hang", "times": 2 })).await;
+        for struck in [operation, "read"] {
+            channel.fault(struck, serde_json::json!({ "effect": "latency", "ms": 2_500, "times": 2 })).await;
         }
     }
     window.reaches("Finished").await;
@@ -112,14 +114,16 @@ pub(crate) async fn an_etcd_restored_on_air_is_noticed_and_the_stop_is_made() {
     with_plane(&plane, |control| control.back_up_etcd().unwrap()).await;
     window.reaches("Active").await;
     with_plane(&plane, |control| control.restore_etcd().unwrap()).await;
-    window.reaches("Finished").await;
+    // The recorder's own watch is among those that stay silent.
+    eventually("it is stored that it is finished", async || {
+        let namespace = format!("--namespace={}", stage.namespace);
+        let told = plane.kubectl(["get", "jss/news", &namespace, "--output=jsonpath={.status.phase}"]).await;
+        (told == "Finished").then_some(())
+    })
+    .await;
     was_on_once(&channel).await;
     let calls = channel.calls().await;
     assert_eq!(calls.activate.len(), 1, "{:?}", calls.activate);
-    assert!(
-        lateness(&calls.deactivate, stop).is_some_and(|late| (0..17_000).contains(&late)),
-        "{:?}",
-        calls.deactivate
-    );
+    assert!(lateness(&calls.deactivate, stop).is_some_and(|late| (0..500).contains(&late)), "{:?}", calls.deactivate);
     assert!(operator.scrape().await.value("jobstartstop_store_went_back_total") > 0.5, "it was noticed");
 }

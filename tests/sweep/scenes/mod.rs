@@ -9,7 +9,9 @@ pub(crate) mod upgrade;
 use jiff::Timestamp;
 use simulator::Call;
 
-use crate::harness::{Channel, Operator, Stage, blocking, eventually, received};
+use testbed::Operator;
+
+use crate::harness::{Channel, Stage, blocking, eventually, received};
 
 /// The operator with failpoints.
 pub(crate) const FAILPOINTS: &str = "sweep-operator";

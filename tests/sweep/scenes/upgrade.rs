@@ -1,7 +1,9 @@
 //! A rolling upgrade right at a start: docs/cases.md, cases 104 and 105.
 
 use super::{A_FIFTH, kill, lateness, leads, pair, was_on_once};
-use crate::harness::{Signal, Stage, blocking, get, in_seconds, plus, until_past};
+use testbed::Signal;
+
+use crate::harness::{Stage, blocking, get, in_seconds, plus, until_past};
 
 pub(crate) async fn case_105_asked_to_end_a_second_before_the_start_the_standby_makes_it_in_time() {
     let stage = Stage::unattended("upgrade").await;
@@ -57,7 +59,8 @@ pub(crate) async fn case_104_standbys_are_ready_and_a_process_that_ends_is_alive
     .await;
     let alive = get(address, "/healthz").await;
     assert_eq!(alive.map(|(status, _)| status), Some(200), "while its last call is under way");
-    blocking(move || assert_eq!(ending.process().stop(), 0, "its exit code")).await;
+    let ended = move || ending.process().wait(std::time::Duration::from_secs(20));
+    assert_eq!(blocking(ended).await, Some(0), "its exit code");
     window.reaches("Finished").await;
     channel.was_called(1, 1).await;
 }
