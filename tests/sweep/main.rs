@@ -36,4 +36,14 @@ programme! {
         with_etcd_killed_across_start_and_stop_both_are_made,
         with_the_live_api_frozen_across_start_and_stop_both_are_made_once,
         an_etcd_restored_on_air_is_noticed_and_the_stop_is_made;
+    watches:
+        case_27_watches_5_s_behind_make_no_second_call,
+        case_27_a_stop_moved_later_behind_frozen_watches_is_not_made_at_its_old_time,
+        a_stop_moved_earlier_behind_frozen_watches_is_made_once_they_speak,
+        a_standby_with_frozen_watches_takes_over_what_it_never_saw,
+        case_101_a_leader_cut_off_across_the_start_leaves_it_to_the_standby,
+        a_leader_cut_off_right_before_the_start_and_its_standby_start_once;
+    vendor:
+        with_the_live_api_stopped_across_start_and_stop_both_are_made_once,
+        with_the_live_api_gone_across_start_and_stop_both_are_made_once;
 }
