@@ -23,7 +23,7 @@ programme! {
         frozen_at_every_step_and_woken_after_the_takeover_it_does_nothing_twice,
         case_25_killed_twice_a_window_is_started_once_and_stopped,
         killed_around_the_call_the_standby_starts_once_with_the_real_times;
-    crowd:
+    amid:
         case_25_killed_amid_many_calls_each_window_is_started_once_and_stopped;
     frozen:
         a_leader_frozen_across_the_start_wakes_and_calls_nothing,

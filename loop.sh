@@ -1,1 +1,0 @@
-for i in 1 2 3 4 5 6; do TESTBED_KEEP=1 timeout 400 cargo test --test sweep -- --nocapture --test-threads 4 killed_amid frozen_at > /tmp/wt-sweep/co$i.log 2>&1; if grep -q "in vain\|FAILED" co$i.log; then echo failed $i; break; fi; done; echo done
