@@ -21,6 +21,9 @@ programme! {
     steps:
         case_25_killed_at_every_step_each_window_is_started_once_and_stopped,
         killed_with_a_call_under_way_the_standby_reads_first_with_the_real_times;
+    crowd:
+        case_15_three_hundred_starts_at_one_instant_are_made_within_two_seconds,
+        case_19_three_hundred_stops_at_one_instant_are_as_prompt_as_starts_and_counted_alike;
     frozen:
         a_leader_frozen_across_the_start_wakes_and_calls_nothing,
         frozen_between_its_last_check_and_the_call_it_sends_nothing;

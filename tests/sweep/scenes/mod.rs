@@ -1,5 +1,6 @@
 //! The scenes.
 
+pub(crate) mod crowd;
 pub(crate) mod doubled;
 pub(crate) mod frozen;
 pub(crate) mod ground;
