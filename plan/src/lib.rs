@@ -5,7 +5,7 @@
 //! - [`plan()`]: what one job needs now, what its windows' records say, and when to look again.
 //! - [`admit()`]: across the jobs of one load (an endpoint and a key), which of the wanted calls go out now;
 //!   [`capacity`]: which starts will have to wait.
-//! - [`lease`]: who may call, and what an earlier leader may have called.
+//! - [`lease`], [`election`]: who may call, what an earlier leader may have called, and how a leader is found.
 //! - [`phase`], [`conditions`], [`announce`]: how a record is shown.
 //!
 //! Everything that decides takes the time as an argument. The same input gives the same output, also a second time:
@@ -15,6 +15,7 @@ pub mod admit;
 pub mod announce;
 pub mod capacity;
 pub mod conditions;
+pub mod election;
 pub mod ids;
 pub mod lease;
 pub mod memory;

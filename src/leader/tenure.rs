@@ -95,7 +95,7 @@ impl Tenure {
             let changed = self.changed.notified();
             match self.held().as_ref() {
                 None => return false,
-                Some(held) if held.renewed.monotonic >= since.monotonic => return true,
+                Some(held) if held.renewed.boottime >= since.boottime => return true,
                 Some(_) => {}
             }
             self.asked.notify_one();
