@@ -80,7 +80,7 @@ impl Race {
             let told = Duration::try_from(term.since.duration_since(term.others_until)).unwrap();
             assert_eq!(told, silent);
             for (other, racer) in self.racers.iter().enumerate().filter(|(other, _)| *other != index) {
-                let quiet = racer.able.map_or(Duration::MAX, |able| now - able);
+                let quiet = racer.able.map_or(s(3_600), |able| now - able);
                 // Seen every 25 ms.
                 assert!(quiet + 26 * MS >= silent, "seed {seed}: {other} could call {quiet:?} before");
             }
@@ -151,14 +151,13 @@ impl Race {
             sleep(25 * MS).await;
         }
         // In the end somebody leads, and goes on.
+        self.pass(true);
         let healed = Instant::now();
         while !self.racers.iter().any(|racer| racer.candidate.may_call()) {
             assert!(healed.elapsed() < s(45), "seed {}: nobody leads", self.seed);
-            self.pass(true);
             self.check();
             sleep(25 * MS).await;
         }
-        self.pass(true);
         let leader = self.racers.iter().position(|racer| racer.candidate.may_call()).unwrap();
         let led = Arc::clone(&self.racers[leader].candidate.tenure).term();
         let calm = Instant::now();
@@ -186,10 +185,10 @@ fn races(seeds: std::ops::Range<u64>) {
 
 #[test]
 fn in_a_thousand_races_no_two_may_call_at_once() {
-    races(0..20);
+    races(0..500);
 }
 
 #[test]
 fn in_a_thousand_races_no_two_may_call_at_once_second_half() {
-    races(20..40);
+    races(500..1_000);
 }
