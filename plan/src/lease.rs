@@ -123,7 +123,7 @@ impl Term {
     pub fn new(by: ProcessId, id: TermId, since: Timestamp, before: Before, timings: &LeaseTimings) -> Self {
         // Others take over a duration after the last renewal; the holder sends no call after its renew deadline less
         // the time that a call takes.
-        let silent = timings.duration + timings.call - timings.renew_deadline.min(timings.duration);
+        let silent = (timings.duration + timings.call).saturating_sub(timings.renew_deadline);
         let silent = SignedDuration::try_from(silent).unwrap_or_default();
         let others_until = match before {
             Before::Expired => since.checked_sub(silent).unwrap_or(since),

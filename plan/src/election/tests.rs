@@ -43,12 +43,9 @@ fn lease(version: u64, holder: &str, renewed: &str) -> StoredLease {
 }
 
 /// What a server answers to this write.
-fn kept(step: Step, version: u64) -> StoredLease {
-    let record = match step {
-        Step::Create(record) | Step::Update { to: record, .. } => record,
-        other => panic!("no write: {other:?}"),
-    };
-    StoredLease { uid: "uid".into(), version: version.to_string(), record }
+fn kept(step: &Step, version: u64) -> StoredLease {
+    let (Step::Create(record) | Step::Update { to: record, .. }) = step else { panic!("no write: {step:?}") };
+    StoredLease { uid: "uid".into(), version: version.to_string(), record: record.clone() }
 }
 
 /// One that leads since `sent`, in the fifth term, at version 10.
@@ -56,7 +53,7 @@ fn holder(sent: u64) -> Election {
     let mut election = election();
     election.read(Some(lease(9, "", "r")), at(sent));
     let write = election.next(&at(sent), false);
-    assert_eq!(election.answered(&kept(write, 10), at(sent + 50)), News::Won(Before::Unknown));
+    assert_eq!(election.answered(&kept(&write, 10), at(sent + 50)), News::Won(Before::Unknown));
     election
 }
 
@@ -65,9 +62,7 @@ fn acts(election: &mut Election, from: u64) -> (u64, Step) {
     let mut now = from;
     loop {
         match election.next(&at(now), false) {
-            Step::Wait(wait) => {
-                now += u64::try_from(wait.as_millis()).unwrap() + u64::from(wait.subsec_nanos() % 1_000_000 > 0)
-            }
+            Step::Wait(wait) => now += u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap(),
             step => return (now, step),
         }
     }
@@ -97,7 +92,7 @@ fn a_lease_that_is_not_there_is_made() {
         released_by: None,
     };
     assert_eq!(step, Step::Create(record));
-    assert_eq!(election.answered(&kept(step, 1), at(900)), News::Won(Before::Unknown));
+    assert_eq!(election.answered(&kept(&step, 1), at(900)), News::Won(Before::Unknown));
     let held = election.held().unwrap();
     assert_eq!((held.uid.as_str(), held.transitions, held.renewed), ("uid", 0, at(7)));
 }
@@ -189,7 +184,7 @@ fn what_was_let_go_is_taken_at_once_and_tells_by_whom() {
         released.record.released_by = by;
         election.read(Some(released), at(0));
         let write = election.next(&at(0), true);
-        let lease = kept(write, 4);
+        let lease = kept(&write, 4);
         assert_eq!((lease.record.transitions, &lease.record.released_by), (5, &None));
         assert_eq!(election.answered(&lease, at(10)), News::Won(before));
     }
@@ -203,7 +198,7 @@ fn an_old_note_of_a_release_is_not_believed() {
     found.record.released_by = Some(ProcessId::new("q"));
     election.read(Some(found), at(0));
     let write = election.next(&at(15_000), true);
-    assert_eq!(election.answered(&kept(write, 4), at(15_010)), News::Won(Before::Expired));
+    assert_eq!(election.answered(&kept(&write, 4), at(15_010)), News::Won(Before::Expired));
 }
 
 #[test]
@@ -214,7 +209,7 @@ fn a_holder_renews_the_same_term_every_retry() {
     let Step::Update { from, to } = &step else { panic!("{step:?}") };
     assert_eq!((from.version.as_str(), to.transitions, to.holder.as_str()), ("10", 5, "me"));
     assert!(to.renewed != from.record.renewed && to.acquired == from.record.acquired);
-    assert_eq!(election.answered(&kept(step, 11), at(then + 3_000)), News::Renewed);
+    assert_eq!(election.answered(&kept(&step, 11), at(then + 3_000)), News::Renewed);
     // Counted from when it was sent.
     assert_eq!(election.held().unwrap().renewed, at(then));
     assert_eq!(election.left(&at(then + 3_000)), Some(ms(7_000)));
@@ -226,7 +221,7 @@ fn somebody_who_wants_to_know_hurries_one_step() {
     assert!(matches!(election.next(&at(60), false), Step::Wait(_)));
     election.hurry();
     let write = election.next(&at(60), false);
-    election.answered(&kept(write, 11), at(61));
+    election.answered(&kept(&write, 11), at(61));
     assert!(matches!(election.next(&at(61), false), Step::Wait(_)));
 }
 
@@ -258,7 +253,7 @@ fn a_write_whose_answer_was_lost_is_looked_for_before_anything_is_written() {
     election.read(Some(lease(9, "", "r")), at(0));
     let write = election.next(&at(0), false);
     assert_eq!(acts(&mut election, 4_000), (4_000, Step::Read));
-    let stored = kept(write, 10);
+    let stored = kept(&write, 10);
     assert_eq!(election.read(Some(stored), at(4_100)), News::Won(Before::Unknown));
     assert_eq!(election.held().unwrap().renewed, at(0));
 
@@ -266,7 +261,7 @@ fn a_write_whose_answer_was_lost_is_looked_for_before_anything_is_written() {
     for stored in [true, false] {
         let mut election = holder(0);
         let (sent, write) = acts(&mut election, 50);
-        let written = kept(write, 11);
+        let written = kept(&write, 11);
         assert_eq!(acts(&mut election, sent + 4_000), (sent + 4_000, Step::Read));
         let found = if stored { written } else { election.lease().unwrap().clone() };
         let news = election.read(Some(found), at(sent + 4_010));
@@ -287,10 +282,10 @@ fn a_lost_answer_found_too_late_is_no_tenure() {
     election.read(Some(lease(9, "", "r")), at(0));
     let write = election.next(&at(0), false);
     assert_eq!(election.next(&at(11_000), false), Step::Read);
-    assert_eq!(election.read(Some(kept(write, 10)), at(11_000)), News::Nothing);
+    assert_eq!(election.read(Some(kept(&write, 10)), at(11_000)), News::Nothing);
     assert_eq!(election.held(), None);
     let write = election.next(&at(11_000), false);
-    let stored = kept(write, 11);
+    let stored = kept(&write, 11);
     assert_eq!(stored.record.transitions, 6);
     // Of our own, and not run out when it was taken up.
     assert_eq!(election.answered(&stored, at(11_010)), News::Won(Before::Unknown));
@@ -301,7 +296,7 @@ fn a_lost_answer_found_too_late_is_no_tenure() {
 fn ones_own_late_write_is_taken_over_like_anothers_but_at_once() {
     let mut election = holder(0);
     let (_, write) = acts(&mut election, 9_000);
-    let late = kept(write, 11);
+    let late = kept(&write, 11);
     assert_eq!(election.next(&at(10_000), false), Step::StepDown);
     assert_eq!(acts(&mut election, 12_000).1, Step::Read);
     assert_eq!(election.read(Some(late.clone()), at(12_000)), News::Nothing);
@@ -371,7 +366,7 @@ fn a_holder_whose_lease_is_deleted_is_left_its_time() {
     }
     let write = election.next(&at(15_000), true);
     assert!(matches!(write, Step::Create(_)), "{write:?}");
-    assert_eq!(election.answered(&kept(write, 6), at(15_010)), News::Won(Before::Unknown));
+    assert_eq!(election.answered(&kept(&write, 6), at(15_010)), News::Won(Before::Unknown));
 
     // One that was let go, or a deletion of another Lease than the one that is known.
     let mut election = self::election();
@@ -407,13 +402,13 @@ fn a_release_says_who_and_is_repeated_until_it_is_known_or_the_deadline_has_pass
     assert_eq!((to.holder.as_str(), to.transitions, &to.released_by), ("", 5, &Some(ProcessId::new("p"))));
     assert_eq!((from.version.as_str(), to.duration), ("10", Duration::from_secs(1)));
     let mut answered = election.clone();
-    assert_eq!(answered.answered(&kept(step.clone(), 11), at(110)), News::Released);
+    assert_eq!(answered.answered(&kept(&step, 11), at(110)), News::Released);
     assert_eq!(answered.held(), None);
 
     // The answer is lost.
     let mut found = election.clone();
     assert_eq!(acts(&mut found, 4_100).1, Step::Read);
-    assert_eq!(found.read(Some(kept(step, 11)), at(4_200)), News::Released);
+    assert_eq!(found.read(Some(kept(&step, 11)), at(4_200)), News::Released);
     let mut taken = election.clone();
     acts(&mut taken, 4_100);
     assert_eq!(taken.read(Some(theirs(12, "r")), at(4_200)), News::Lost);

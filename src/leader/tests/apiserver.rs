@@ -270,7 +270,7 @@ impl Wire {
         }
         let Some(dice) = &mut self.dice else { return (there, back, Fate::Arrives) };
         // Mostly prompt, now and then slow, seldom slower than anybody waits.
-        let longest = [20, 20, 20, 200, 200, 1_500, 3_000, 9_000][dice.below(8) as usize];
+        let longest = dice.pick(&[20, 20, 20, 200, 200, 1_500, 3_000, 9_000]);
         let (there, back) = (dice.millis(longest), dice.millis(longest));
         let fate = match dice.below(10) {
             0 => Fate::Lost,

@@ -56,7 +56,7 @@ impl Clock for TestClock {
     }
 
     fn monotonic(&self) -> Duration {
-        Duration::from_secs(1_000) + self.zero.elapsed() - self.shifts.lock().unwrap().slept
+        (Duration::from_secs(1_000) + self.zero.elapsed()).saturating_sub(self.shifts.lock().unwrap().slept)
     }
 
     fn boottime(&self) -> Duration {

@@ -17,6 +17,10 @@ impl Dice {
         (mixed ^ (mixed >> 31)) % bound
     }
 
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
+    }
+
     pub(super) fn millis(&mut self, bound: u64) -> Duration {
         Duration::from_millis(self.below(bound))
     }

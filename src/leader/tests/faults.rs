@@ -176,7 +176,7 @@ async fn an_apiserver_away_at_the_start_is_waited_for() {
         let a = Candidate::over("a", link);
         sleep(s(600)).await;
         let tries = a.link.wire().requests.len();
-        assert!(tries >= 100 && tries <= 400, "{tries}");
+        assert!((100..=400).contains(&tries), "{tries}");
         a.link.wire().refusing = false;
         a.link.cut(false);
         assert!(until(|| a.leads()).await < s(5));

@@ -89,8 +89,8 @@ impl Race {
 
     /// Something happens to one of them.
     fn happens(&mut self) {
-        let index = self.dice.below(self.racers.len() as u64) as usize;
-        let span = [800, 4_000, 12_000, 25_000][self.dice.below(4) as usize];
+        let index = usize::try_from(self.dice.below(self.racers.len() as u64)).unwrap();
+        let span = self.dice.pick(&[800, 4_000, 12_000, 25_000]);
         let until = Instant::now() + self.dice.millis(span);
         let set_by = SignedDuration::from_millis(i64::try_from(self.dice.below(8_000)).unwrap() - 4_000);
         let racer = &mut self.racers[index];
