@@ -29,12 +29,12 @@ struct Failpoint {
 
 impl Failpoint {
     fn from_environment() -> Self {
-        let step = |name: &str| {
+        let named = |name: &str| {
             let word = std::env::var(name).ok()?;
             Step::ALL.iter().copied().find(|step| step.as_str() == word)
         };
-        let (at, signal) = match (step("SWEEP_KILL_AT"), step("SWEEP_STOP_AT")) {
-            (None, stop) => (stop, Signal::STOP),
+        let (at, signal) = match (named("SWEEP_KILL_AT"), named("SWEEP_STOP_AT")) {
+            (None, frozen) => (frozen, Signal::STOP),
             (kill, _) => (kill, Signal::KILL),
         };
         Self {

@@ -434,6 +434,23 @@ fn who_does_not_lead_has_nothing_to_let_go() {
     assert_eq!(election.next(&at(0), false), Step::StepDown);
 }
 
+/// A process that lost the lease and begins anew knows that its old self is over.
+#[test]
+fn what_an_earlier_candidate_of_this_process_held_is_taken_over_at_once() {
+    for (recorded, before) in [(true, Before::Released(Some(ProcessId::new("old")))), (false, Before::Unknown)] {
+        let predecessor = Predecessor { holder: "host_old".into(), process: ProcessId::new("old"), recorded };
+        let mut election = election().after(Some(predecessor));
+        election.read(Some(lease(9, "host_old", "r")), at(0));
+        let write = election.next(&at(0), false);
+        assert!(matches!(&write, Step::Update { to, .. } if to.holder == "me" && to.transitions == 5), "{write:?}");
+        assert_eq!(election.answered(&kept(&write, 10), at(50)), News::Won(before));
+        // Another's is waited for as ever.
+        let mut election = super::tests::election().after(None);
+        election.read(Some(lease(9, "host_old", "r")), at(0));
+        assert!(matches!(election.next(&at(0), false), Step::Wait(_)));
+    }
+}
+
 #[test]
 fn a_lease_tells_whole_seconds_rounded_up() {
     for (divisor, seconds) in [(1, 15), (2, 8), (4, 4), (20, 1)] {

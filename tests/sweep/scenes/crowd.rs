@@ -22,7 +22,7 @@ pub(crate) async fn case_19_three_hundred_stops_at_one_instant_are_as_prompt_as_
     let told = crowd.operator.scrape().await;
     for action in ["activate", "deactivate"] {
         let counted = told.value(&format!("jobstartstop_action_lateness_seconds_count{{action=\"{action}\"}}"));
-        assert!(counted as usize == WINDOWS, "{action}: {counted} in the histogram");
+        assert!((counted - 300.0).abs() < 0.5, "{action}: {counted} in the histogram");
     }
 }
 

@@ -76,8 +76,8 @@ async fn cell(step: Step, mode: Mode, times: &[&str]) -> Row {
         Mode::Takeover => Some(stage.launch(FAILPOINTS, times, &[]).await),
         Mode::Restart => None,
     };
-    let (start, stop) = window_times(times);
-    let window = stage.window("news", &channel).between(start, stop).create().await;
+    let (on, off) = window_times(times);
+    let window = stage.window("news", &channel).between(on, off).create().await;
     ends(&first).await;
     let told = std::fs::read_to_string(&hit).unwrap_or_default();
     assert_eq!(told, step.as_str(), "{step} {mode:?}: the failpoint was never hit");
@@ -93,8 +93,8 @@ async fn cell(step: Step, mode: Mode, times: &[&str]) -> Row {
         mode,
         activates: calls.activate.len(),
         deactivates: calls.deactivate.len(),
-        start_late: lateness(&calls.activate, start),
-        stop_late: lateness(&calls.deactivate, stop),
+        start_late: lateness(&calls.activate, on),
+        stop_late: lateness(&calls.deactivate, off),
     }
 }
 
