@@ -16,6 +16,7 @@ use jobstartstop::live::{Timeouts, Transport};
 use jobstartstop::observe::{self, Metrics, Readiness};
 use jobstartstop::timetable::{Clock, WallClock};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use plan::election::Predecessor;
 use plan::{LeaseTimings, ObjectName, ProcessId, Timings};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::net::TcpListener;
@@ -79,7 +80,9 @@ async fn operate(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<(
     let (metrics, readiness) = (Arc::clone(&ground.metrics), Arc::clone(&ground.readiness));
     let observed = tokio::spawn(observe::serve(listener, metrics, readiness, refresh, observing.clone()));
     let mut signals = Signals::new()?;
-    while round(&ground, &gauges, &mut signals).await? == Ended::LeaseLost {
+    let mut predecessor = None;
+    while let Ended::LeaseLost(over) = round(&ground, &gauges, &mut signals, predecessor.take()).await? {
+        predecessor = Some(over);
         tracing::warn!("the lease is lost: what was known is dropped, and this process stands by again");
     }
     observing.cancel();
@@ -101,10 +104,10 @@ struct Ground {
 }
 
 /// How a round ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Ended {
     Asked,
-    LeaseLost,
+    /// With what the next round needs to know of this one.
+    LeaseLost(Predecessor),
 }
 
 struct Signals {
@@ -127,7 +130,12 @@ impl Signals {
 }
 
 /// From no memory to the end of the process, or of its leading.
-async fn round(ground: &Ground, gauges: &Mutex<Option<Gauges>>, signals: &mut Signals) -> anyhow::Result<Ended> {
+async fn round(
+    ground: &Ground,
+    gauges: &Mutex<Option<Gauges>>,
+    signals: &mut Signals,
+    predecessor: Option<Predecessor>,
+) -> anyhow::Result<Ended> {
     let process = process_id()?;
     let now = WallClock.moment();
     let tenure = Arc::new(match &ground.options {
@@ -141,12 +149,12 @@ async fn round(ground: &Ground, gauges: &Mutex<Option<Gauges>>, signals: &mut Si
     let mut calls = Calls::start(timetable)?;
     let stop_writes = CancellationToken::new();
     let mut writing = tokio::spawn(convergence.run(stop_writes.clone()));
-    let mut election = Election::start(ground, process, Arc::clone(&tenure))?;
+    let mut election = Election::start(ground, process.clone(), Arc::clone(&tenure), predecessor)?;
 
-    let ended = tokio::select! {
+    let lost = tokio::select! {
         biased;
-        () = signals.next() => Ended::Asked,
-        () = election.lost() => Ended::LeaseLost,
+        () = signals.next() => false,
+        () = election.lost() => true,
         // A lane never ends by itself: it has panicked. Another process takes over from what is stored.
         _ = &mut calls.ended => anyhow::bail!("the timetable lane has ended unexpectedly; see the log above"),
         _ = &mut writing => anyhow::bail!("the convergence lane has ended unexpectedly; see the log above"),
@@ -161,13 +169,14 @@ async fn round(ground: &Ground, gauges: &Mutex<Option<Gauges>>, signals: &mut Si
     let recorded = tokio::select! {
         biased;
         recorded = finished => recorded,
-        () = signals.next(), if ended == Ended::Asked => anyhow::bail!("stopped at once by a second signal"),
+        () = signals.next(), if !lost => anyhow::bail!("stopped at once by a second signal"),
     };
     ground.metrics.leading(false);
     // What is not recorded keeps the lease from being let go: it runs out by itself, and what may have been called is
     // known to be old by then.
     election.leave(recorded).await;
-    Ok(ended)
+    let holder = Elector::holder(&ground.instance, &process);
+    Ok(if lost { Ended::LeaseLost(Predecessor { holder, process, recorded }) } else { Ended::Asked })
 }
 
 fn process_id() -> anyhow::Result<ProcessId> {
@@ -249,7 +258,12 @@ struct Candidate {
 }
 
 impl Election {
-    fn start(ground: &Ground, process: ProcessId, tenure: Arc<Tenure>) -> anyhow::Result<Self> {
+    fn start(
+        ground: &Ground,
+        process: ProcessId,
+        tenure: Arc<Tenure>,
+        predecessor: Option<Predecessor>,
+    ) -> anyhow::Result<Self> {
         let options = &ground.options;
         if !options.leader_election {
             return Ok(Self(None));
@@ -272,7 +286,7 @@ impl Election {
                 }
             };
             let clock = Arc::new(WallClock);
-            let mut elector = Elector::new(client, name, &instance, process, timings, clock, tenure);
+            let mut elector = Elector::new(client, name, &instance, process, timings, clock, tenure).after(predecessor);
             let release = Cell::new(false);
             let mut left = pin!(async { release.set(left.await.unwrap_or(false)) });
             // Nobody competes who does not know what there is to do.

@@ -123,6 +123,19 @@ pub struct Election {
     conflicts: u8,
     marked: Option<Timestamp>,
     leaving: Option<Moment>,
+    /// An earlier candidate of this very process, which is known to be over.
+    predecessor: Option<Predecessor>,
+}
+
+/// An earlier candidate of this very process: nobody needs to wait for its lease to run out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Predecessor {
+    /// By which name it held the Lease.
+    pub holder: String,
+    /// Its id.
+    pub process: ProcessId,
+    /// All that it called is recorded.
+    pub recorded: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -167,7 +180,18 @@ impl Election {
             conflicts: 0,
             marked: None,
             leaving: None,
+            predecessor: None,
         }
+    }
+
+    /// The same, in place of an earlier one that is over.
+    #[must_use]
+    pub fn after(self, predecessor: Option<Predecessor>) -> Self {
+        Self { predecessor, ..self }
+    }
+
+    fn was_ours(&self, record: &LeaseRecord) -> bool {
+        self.predecessor.as_ref().is_some_and(|before| before.holder == record.holder)
     }
 
     /// What is held; `None` while this process does not lead.
@@ -252,7 +276,11 @@ impl Election {
     /// How long the Lease is to be left alone.
     fn occupied(&self, seen: &Seen, now: &Moment) -> Duration {
         let (since, duration) = match (&seen.lease, &seen.haunted) {
-            (Some(lease), _) if !lease.record.holder.is_empty() && lease.record.holder != self.me => {
+            (Some(lease), _)
+                if !lease.record.holder.is_empty()
+                    && lease.record.holder != self.me
+                    && !self.was_ours(&lease.record) =>
+            {
                 (seen.changed, lease.record.duration)
             }
             (None, Some(haunted)) => (haunted.since, haunted.duration),
@@ -338,6 +366,9 @@ impl Election {
         if record.holder.is_empty() {
             // Emptied by somebody else's hand: what its holder called need not be recorded.
             return record.released_by.clone().map_or(Before::Unknown, |by| Before::Released(Some(by)));
+        }
+        if let Some(ours) = self.predecessor.as_ref().filter(|ours| ours.holder == record.holder) {
+            return if ours.recorded { Before::Released(Some(ours.process.clone())) } else { Before::Unknown };
         }
         // Our own, taken up again before it ran out: we may have called less than that ago.
         let duration = record.duration.max(self.timings.duration);

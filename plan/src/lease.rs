@@ -132,3 +132,94 @@ impl Term {
         Self { by, id, since, before, others_until }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: SignedDuration = SignedDuration::from_secs(1);
+
+    fn at(seconds: f64) -> Moment {
+        let run = Duration::from_secs_f64(seconds);
+        let wall = Timestamp::UNIX_EPOCH + SignedDuration::try_from(run).unwrap();
+        Moment { wall, monotonic: run, boottime: run }
+    }
+
+    fn fields(timings: &LeaseTimings) -> [Duration; 5] {
+        [timings.duration, timings.renew_deadline, timings.retry, timings.attempt, timings.call]
+    }
+
+    #[test]
+    fn divided_times_keep_their_ratios() {
+        let real = LeaseTimings::default();
+        for divisor in 1..=20 {
+            let timings = LeaseTimings::divided(divisor);
+            assert_eq!(timings.check(), Ok(()), "{divisor}");
+            for (divided, real) in fields(&timings).into_iter().zip(fields(&real)) {
+                assert!((divided * divisor).abs_diff(real) < Duration::from_micros(1), "{divisor}: {divided:?}");
+            }
+        }
+        assert_eq!(LeaseTimings::divided(0), real);
+    }
+
+    /// The plan believes a reading 10 s after an unanswered call: by the time that anybody else leads, it may.
+    #[test]
+    fn nobody_else_leads_within_ten_seconds_of_a_call() {
+        let real = LeaseTimings::default();
+        let last_call = real.renew_deadline.saturating_sub(real.call);
+        assert!(real.duration.saturating_sub(last_call) >= Duration::from_secs(10));
+        // An admission webhook's time and some more.
+        assert!(real.attempt > Duration::from_secs(3));
+        // One attempt may fail, and its repetition be answered before calls are held up for long.
+        assert!(real.retry + real.attempt + real.attempt <= real.renew_deadline);
+    }
+
+    #[test]
+    fn times_the_wrong_way_round_are_told() {
+        let real = LeaseTimings::default();
+        let s = Duration::from_secs;
+        for (timings, shorter) in [
+            (LeaseTimings { renew_deadline: s(15), ..real }, "renew deadline"),
+            (LeaseTimings { attempt: s(10), ..real }, "attempt"),
+            (LeaseTimings { call: s(8), ..real }, "call and retry"),
+        ] {
+            assert_eq!(timings.check().map_err(|error| error.shorter), Err(shorter));
+        }
+    }
+
+    #[test]
+    fn a_call_and_its_answer_end_before_the_renew_deadline() {
+        let timings = LeaseTimings::default();
+        let renewed = at(100.0);
+        for (now, may) in
+            [(100.0, true), (102.0, true), (105.0, true), (105.001, false), (109.0, false), (200.0, false)]
+        {
+            assert_eq!(timings.may_call(&renewed, &at(now)), may, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_and_a_machine_that_was_suspended_prove_nothing() {
+        let timings = LeaseTimings::default();
+        let renewed = at(100.0);
+        let now = at(102.0);
+        for (step, may) in [(1.0, true), (1.1, false), (-1.0, true), (-1.1, false), (3_600.0, false)] {
+            let wall = now.wall + SignedDuration::from_secs_f64(step);
+            assert_eq!(timings.may_call(&renewed, &Moment { wall, ..now }), may, "{step}");
+        }
+        // Suspended for 4 s, and the wall clock with it; or it was set back meanwhile.
+        let boottime = now.boottime + Duration::from_secs(4);
+        assert!(!timings.may_call(&renewed, &Moment { boottime, wall: now.wall + S * 4, ..now }));
+        assert!(!timings.may_call(&renewed, &Moment { boottime, ..now }));
+    }
+
+    #[test]
+    fn a_term_knows_until_when_others_may_have_called() {
+        let timings = LeaseTimings::default();
+        let since = at(1_000.0).wall;
+        for (before, silent) in [(Before::Expired, 10), (Before::Unknown, 0), (Before::Released(None), 0)] {
+            let term = Term::new(ProcessId::new("p"), TermId::new("t"), since, before, &timings);
+            assert_eq!(term.others_until, since - S * silent);
+        }
+    }
+}

@@ -221,7 +221,7 @@ impl Stored {
         let deletion = if newer.deletion == Deletion::No { Deletion::No } else { self.deletion.max(newer.deletion) };
         let (writes, expiry, cut) = (self.writes, self.expiry, self.cut.take());
         let claimed_elsewhere = self.claimed_elsewhere.take();
-        *self = Self { deletion, planned, planned_generation, writes, expiry, cut, claimed_elsewhere, ..newer };
+        *self = Self { deletion, planned, planned_generation, writes, cut, claimed_elsewhere, expiry, ..newer };
     }
 
     /// Whether this version of the object is older than `other`. Resource versions of one resource are ordered

@@ -9,7 +9,7 @@ use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{PostParams, WatchEvent, WatchParams};
 use kube::{Api, Client};
-use plan::election::{Election, LeaseRecord, News, Refusal, Step};
+use plan::election::{Election, LeaseRecord, News, Predecessor, Refusal, Step};
 use plan::lease::Before;
 use plan::{LeaseTimings, ObjectName, ProcessId, Term, TermId};
 use tokio::time::{sleep, timeout};
@@ -106,7 +106,7 @@ impl Elector {
     ) -> Self {
         Self {
             api: Api::namespaced(client, &name.namespace),
-            election: Election::new(format!("{}_{process}", instance.into()), process.clone(), timings),
+            election: Election::new(Self::holder(&instance.into(), &process), process.clone(), timings),
             name,
             process,
             timings,
@@ -117,6 +117,17 @@ impl Elector {
             watch_trouble: None,
             may_watch: true,
         }
+    }
+
+    /// The same, in place of an earlier candidate of this very process that is over.
+    #[must_use]
+    pub fn after(self, predecessor: Option<Predecessor>) -> Self {
+        Self { election: self.election.after(predecessor), ..self }
+    }
+
+    /// The name under which a process holds the Lease.
+    pub fn holder(instance: &str, process: &ProcessId) -> String {
+        format!("{instance}_{process}")
     }
 
     /// Competes, and renews what is held, until it is lost or `stop`; then it is held still. What was called meanwhile is

@@ -30,7 +30,7 @@ programme! {
         case_101_past_its_renew_deadline_a_leader_calls_nothing_and_stands_by_again;
     faults:
         a_stop_is_repeated_until_the_job_is_read_off,
-        a_start_whose_answer_is_lost_is_not_made_twice,
+        case_28_a_start_whose_answer_is_lost_is_not_made_twice,
         a_start_carried_out_late_is_not_made_twice,
         a_start_that_never_arrived_is_made_again_once_that_is_certain,
         a_start_waits_for_capacity,
@@ -117,6 +117,7 @@ programme! {
         case_34_a_rotated_key_is_used_by_the_next_call_without_a_restart,
         case_34_a_stop_refused_for_its_old_key_is_made_as_soon_as_the_secret_has_another;
     cases_life:
+        case_37_a_channel_that_somebody_else_has_on_is_not_switched_off_by_a_window_that_goes_before_its_start,
         case_4_resumed_inside_its_window_it_starts_late_as_the_deadline_allows_and_never_after_its_end,
         case_5_past_its_deadline_a_start_is_missed_once_told_once_and_counted_once,
         case_36_a_missing_key_and_an_unknown_job_are_told_before_the_start,

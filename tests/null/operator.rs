@@ -33,6 +33,8 @@ struct Arguments {
     #[arg(long)]
     lease_namespace: Option<String>,
     #[arg(long)]
+    lease_name: Option<String>,
+    #[arg(long)]
     deletion_policy: Option<String>,
 }
 

@@ -25,8 +25,12 @@ programme! {
         killed_around_the_call_the_standby_starts_once_with_the_real_times;
     amid:
         case_25_killed_amid_many_calls_each_window_is_started_once_and_stopped;
+    crowd:
+        case_15_three_hundred_starts_at_one_instant_are_made_within_two_seconds,
+        case_19_three_hundred_stops_at_one_instant_are_as_prompt_as_starts_and_counted_alike;
     frozen:
         a_leader_frozen_across_the_start_wakes_and_calls_nothing,
+        frozen_across_the_start_it_wakes_and_calls_nothing_with_the_real_times,
         frozen_between_its_last_check_and_the_call_it_sends_nothing;
     doubled:
         case_100_of_two_that_believe_to_lead_one_starts;
@@ -35,9 +39,8 @@ programme! {
         case_105_killed_a_second_before_the_start_the_standby_makes_it_once,
         case_104_standbys_are_ready_and_a_process_that_ends_is_alive_until_then;
     ground:
-        with_the_apiserver_killed_across_the_start_it_is_made_on_time,
-        with_the_apiserver_frozen_across_the_stop_it_is_made_on_time,
-        with_etcd_killed_across_start_and_stop_both_are_made,
+        with_the_apiserver_or_etcd_killed_across_start_and_stop_both_are_made_on_time,
+        with_the_apiserver_or_etcd_stopped_across_start_and_stop_both_are_made_on_time,
         with_the_live_api_frozen_across_start_and_stop_both_are_made_once,
         an_etcd_restored_on_air_is_noticed_and_the_stop_is_made;
     watches:

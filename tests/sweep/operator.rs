@@ -30,7 +30,7 @@ struct Failpoint {
 impl Failpoint {
     fn from_environment() -> Self {
         let (at, signal) = match (place("SWEEP_KILL_AT"), place("SWEEP_STOP_AT")) {
-            (None, stop) => (stop, Signal::STOP),
+            (None, frozen) => (frozen, Signal::STOP),
             (kill, _) => (kill, Signal::KILL),
         };
         let hit_file = std::env::var_os("SWEEP_HIT_FILE").map(PathBuf::from);

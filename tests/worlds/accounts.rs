@@ -83,7 +83,7 @@ fn a_thousand_stops_due_at_one_instant_under_a_tight_rate_are_all_made_and_confi
 }
 
 #[test]
-fn ten_thousand_far_future_windows_cost_no_calls_after_their_first_check() {
+fn case_15_ten_thousand_far_future_windows_cost_no_calls_after_their_first_check() {
     simulate(1, async |world| {
         world.settle("tv");
         let jobs = names(1_000);

@@ -15,7 +15,7 @@ const STOP: i64 = minutes(10);
 /// The lease's duration, and two seconds in which to act.
 const TAKEOVER: i64 = 17_000;
 
-async fn begin(world: &mut World) {
+fn begin(world: &World) {
     world.settle("tv");
     world.jobs(&["studio"]);
     world.window(PATH, "studio", (START, STOP));
@@ -33,7 +33,7 @@ fn assert_once(world: &World, late: i64) {
 #[test]
 fn without_trouble_the_standby_does_nothing() {
     simulate(1, async |world| {
-        begin(world).await;
+        begin(world);
         let (leader, standby) = (world.start_candidate("operator-a"), world.start_candidate("operator-b"));
         world.until(minutes(20)).await;
         assert_once(world, 10);
@@ -54,7 +54,7 @@ fn case_25_whenever_the_leader_is_killed_the_standby_makes_what_is_left_and_noth
     let around = [-31_000_i64, -15_500, -2_100, -1_000, -1, 0, 1, 40, 120, 1_000, 9_000, 21_000, 60_000];
     for (moment, millis) in around.iter().flat_map(|at| [(START, *at), (STOP, *at)]) {
         simulate(u64::try_from(millis.rem_euclid(97)).unwrap(), async |world| {
-            begin(world).await;
+            begin(world);
             let leader = world.start_candidate("operator-a");
             world.until(20).await;
             let standby = world.start_candidate("operator-b");
@@ -73,7 +73,7 @@ fn case_25_whenever_the_leader_is_killed_the_standby_makes_what_is_left_and_noth
 #[test]
 fn case_25_a_start_carried_out_late_for_a_process_that_died_is_not_made_again() {
     simulate(1, async |world| {
-        begin(world).await;
+        begin(world);
         let late = Effect::CarryOutLate { delay_ms: 6_000, answer: LateAnswer::Drop };
         world.vendor_fault(VendorFault::new(late).on(Operation::Activate).times(1));
         world.start_operator();
@@ -96,7 +96,7 @@ fn case_105_whenever_the_leader_is_asked_to_end_the_standby_is_on_time() {
     let around = [-31_000_i64, -2_100, -1_000, -500, -1, 0, 1, 40, 120, 1_000, 9_000, 21_000];
     for (moment, millis) in around.iter().flat_map(|at| [(START, *at), (STOP, *at)]) {
         simulate(u64::try_from(millis.rem_euclid(89)).unwrap(), async |world| {
-            begin(world).await;
+            begin(world);
             let leader = world.start_candidate("operator-a");
             world.until(20).await;
             let standby = world.start_candidate("operator-b");
@@ -116,7 +116,7 @@ fn case_101_a_leader_cut_off_from_the_apiserver_calls_nothing_past_its_renew_dea
     for ahead in [3, 7, 12, 60] {
         for moment in [START, STOP] {
             simulate(u64::try_from(ahead).unwrap(), async |world| {
-                begin(world).await;
+                begin(world);
                 let leader = world.start_candidate("operator-a");
                 world.until(20).await;
                 let _standby = world.start_candidate("operator-b");
@@ -135,7 +135,7 @@ fn case_101_a_leader_cut_off_from_the_apiserver_calls_nothing_past_its_renew_dea
 fn case_100_of_two_that_both_believe_to_lead_one_starts() {
     for seed in 0..40 {
         simulate(seed, async |world| {
-            begin(world).await;
+            begin(world);
             world.store.latency(Duration::from_millis(1)..=Duration::from_millis(200));
             let _both = (world.start_believer("operator-a"), world.start_believer("operator-b"));
             world.until(minutes(20)).await;
@@ -149,10 +149,10 @@ fn case_100_of_two_that_both_believe_to_lead_one_starts() {
 #[test]
 fn case_27_with_watches_a_minute_behind_an_edit_of_the_stop_still_counts() {
     simulate(1, async |world| {
-        begin(world).await;
+        begin(world);
         let _leader = world.start_candidate("operator-a");
         world.until(minutes(7)).await;
-        world.store.cache_lag(Duration::from_secs(60));
+        world.store.cache_lag(Duration::from_mins(1));
         world.until(STOP - 20).await;
         world.move_stop(PATH, STOP + 30);
         world.until(minutes(20)).await;
@@ -166,10 +166,10 @@ fn case_27_with_watches_a_minute_behind_an_edit_of_the_stop_still_counts() {
 #[test]
 fn a_window_that_the_watch_has_not_shown_keeps_the_channel_on() {
     simulate(1, async |world| {
-        begin(world).await;
+        begin(world);
         let _leader = world.start_candidate("operator-a");
         world.until(minutes(7)).await;
-        world.store.cache_lag(Duration::from_secs(60));
+        world.store.cache_lag(Duration::from_mins(1));
         world.until(STOP - 20).await;
         world.window("tv/longer", "studio", (START + 60, STOP + 120));
         world.until(minutes(20)).await;
@@ -183,7 +183,7 @@ fn a_window_that_the_watch_has_not_shown_keeps_the_channel_on() {
 fn a_store_that_goes_back_is_noticed_and_every_stop_is_made() {
     for (taken, restored) in [(60, START - 10), (60, START + 60), (START + 100, START + 200), (START + 100, STOP - 1)] {
         simulate(3, async |world| {
-            begin(world).await;
+            begin(world);
             let _leader = world.start_candidate("operator-a");
             world.until(taken).await;
             let backup = world.store.snapshot();
@@ -223,7 +223,7 @@ fn a_window_that_was_lost_with_the_store_is_still_stopped() {
 fn with_broken_watches_and_a_failing_apiserver_a_handover_makes_nothing_twice() {
     for seed in 0..10 {
         simulate(seed, async |world| {
-            begin(world).await;
+            begin(world);
             let leader = world.start_candidate("operator-a");
             world.until(20).await;
             let _standby = world.start_candidate("operator-b");
@@ -249,7 +249,7 @@ fn with_broken_watches_and_a_failing_apiserver_a_handover_makes_nothing_twice() 
 fn of_two_overlapping_installations_one_starts_and_the_other_says_so() {
     for seed in 0..10 {
         simulate(seed, async |world| {
-            begin(world).await;
+            begin(world);
             world.store.latency(Duration::from_millis(1)..=Duration::from_millis(100));
             let first = world.start_installation("operator-a", "first");
             let second = world.start_installation("operator-b", "second");
@@ -260,9 +260,9 @@ fn of_two_overlapping_installations_one_starts_and_the_other_says_so() {
             assert!(world.store.list("events").iter().any(told), "seed {seed}: nobody said so");
             let claimed = world.read(PATH)["status"]["activation"]["claim"]["by"].clone();
             if claimed == "operator-a" {
-                first.kill()
+                first.kill();
             } else {
-                second.kill()
+                second.kill();
             }
             world.until(minutes(25)).await;
             world.assert_sound();

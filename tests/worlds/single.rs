@@ -217,7 +217,7 @@ fn a_crash_while_the_vendor_dawdles_repeats_no_call() {
 
 /// What was called is stored before the process ends, however slow the apiserver is.
 #[test]
-fn sigterm_right_after_a_call_leaves_it_recorded() {
+fn case_103_sigterm_right_after_a_call_leaves_it_recorded() {
     simulate(1, async |world| {
         begin(world).await;
         world.window(PATH, "studio", (minutes(3), minutes(6)));

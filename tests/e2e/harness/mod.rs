@@ -1,6 +1,6 @@
 //! What the scenes are played with: control planes, the simulated vendor, operators, and a record of every status.
 
-mod channel;
+pub(crate) mod channel;
 mod house;
 mod invariants;
 mod operator;

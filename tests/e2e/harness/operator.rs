@@ -12,7 +12,8 @@ use super::blocking;
 pub(super) fn arguments(vendor: &str, namespace: Option<&str>, more: &[&str]) -> Vec<String> {
     let times = ["--time-divisor", "20", "--live-endpoint", vendor];
     let a_third: &[&str] = if more.contains(&"--lease-divisor") { &[] } else { &["--lease-divisor", "3"] };
-    let lease = ["--lease-namespace", namespace.unwrap_or("live")];
+    // Not in a namespace that a scene may delete: the lease would go with it.
+    let lease = ["--lease-namespace", "live", "--lease-name", namespace.unwrap_or("jobstartstop")];
     let scope = namespace.into_iter().flat_map(|namespace| ["--namespace", namespace]).chain(lease);
     times.into_iter().chain(scope).chain(a_third.iter().chain(more).copied()).map(str::to_owned).collect()
 }

@@ -355,3 +355,17 @@ pub(crate) async fn case_84_an_encoder_that_drops_out_ends_and_starts_nothing() 
         assert_eq!(shown, ("Active", "True"), "{status:?}");
     }
 }
+
+/// docs/cases.md, case 37, as far as it goes here: what no window of ours has on is not ours to switch off.
+pub(crate) async fn case_37_a_channel_that_somebody_else_has_on_is_not_switched_off_by_a_window_that_goes_before_its_start()
+ {
+    let stage = Stage::open("not-ours").await;
+    let news = stage.channel("news").await;
+    let planned = stage.window("news", &news).between(in_seconds(600), in_seconds(1200)).create().await;
+    planned.reaches("Pending").await;
+    news.somebody_switches_it("on").await;
+    planned.delete().await;
+    planned.is_gone().await;
+    assert!(news.is_on().await);
+    news.was_left_alone().await;
+}

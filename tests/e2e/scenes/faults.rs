@@ -24,7 +24,7 @@ pub(crate) async fn a_stop_is_repeated_until_the_job_is_read_off() {
     assert!(!news.is_on().await);
 }
 
-pub(crate) async fn a_start_whose_answer_is_lost_is_not_made_twice() {
+pub(crate) async fn case_28_a_start_whose_answer_is_lost_is_not_made_twice() {
     let stage = Stage::open("answer-lost").await;
     let news = stage.channel("news").await;
     news.fault("activate", json!({ "effect": "drop_after", "times": 1 })).await;

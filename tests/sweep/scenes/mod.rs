@@ -1,6 +1,7 @@
 //! The scenes.
 
 pub(crate) mod amid;
+pub(crate) mod crowd;
 pub(crate) mod doubled;
 pub(crate) mod frozen;
 pub(crate) mod ground;

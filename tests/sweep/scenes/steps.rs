@@ -102,8 +102,8 @@ async fn cell(at: Vec<Step>, mode: Mode, times: &[&str]) -> Row {
         Mode::Restart => None,
         Mode::Takeover | Mode::WakeUp => Some(stage.launch(FAILPOINTS, times, &[]).await),
     };
-    let (start, stop) = window_times(times, at.len());
-    let window = stage.window("news", &channel).between(start, stop).create().await;
+    let (on, off) = window_times(times, at.len());
+    let window = stage.window("news", &channel).between(on, off).create().await;
     first.is_hit().await;
     let _last = match standby {
         Some(standby) => first.makes_way_for(standby).await,
@@ -117,8 +117,8 @@ async fn cell(at: Vec<Step>, mode: Mode, times: &[&str]) -> Row {
         mode,
         activates: calls.activate.len(),
         deactivates: calls.deactivate.len(),
-        start_late: lateness(&calls.activate, start),
-        stop_late: lateness(&calls.deactivate, stop),
+        start_late: lateness(&calls.activate, on),
+        stop_late: lateness(&calls.deactivate, off),
     }
 }
 

@@ -40,15 +40,15 @@ impl World {
         self.start_candidate_as(name, "jobstartstop", Tenure::forced(process, LeaseTimings::default(), now))
     }
 
-    fn start_candidate_as(&self, name: &str, lease: &str, tenure: Tenure) -> Candidate {
+    fn start_candidate_as(&self, name: &str, lease_name: &str, tenure: Tenure) -> Candidate {
         let tenure = Arc::new(tenure);
         let setup = Setup { tenure: Arc::clone(&tenure), ..self.setup(name) };
         let (clock, readiness) = (Arc::clone(&setup.clock), Arc::clone(&setup.readiness));
-        let lease = ObjectName::new("live", lease);
+        let name_of_lease = ObjectName::new("live", lease_name);
         let client = self.store.client(name);
         let process = ProcessId::new(name);
         let timings = LeaseTimings::default();
-        let mut elector = Elector::new(client, lease, name, process, timings, clock, Arc::clone(&tenure));
+        let mut elector = Elector::new(client, name_of_lease, name, process, timings, clock, Arc::clone(&tenure));
         let (timetable, convergence, _) = Lanes::new(setup).split();
         let (stop_calls, stop_writes, leave) =
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());

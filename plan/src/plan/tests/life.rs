@@ -310,7 +310,7 @@ fn a_window_as_short_as_a_second_is_started_and_stopped() {
 }
 
 #[test]
-fn nothing_is_called_before_our_finalizer_stands() {
+fn case_37_nothing_is_called_before_our_finalizer_stands() {
     let mut rig = Rig::new().with_window("w", 1000, 2000, |w| w.finalizer = false);
     rig.until(3000);
     assert_eq!(rig.calls(), ["activate 1000.000", "deactivate 2000.000"], "the rig puts it on when asked to");

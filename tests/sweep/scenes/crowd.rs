@@ -1,0 +1,79 @@
+//! Many windows at one instant, each on a channel of its own.
+
+use jiff::Timestamp;
+use simulator::Call;
+
+use super::{FAILPOINTS, leads};
+use crate::harness::{Channel, Stage, Watched, in_seconds, plus, received, until_past};
+
+const WINDOWS: usize = 300;
+
+/// docs/cases.md, cases 15 and 19, by builds that are not optimised. The figures of those that are: docs/performance.md.
+pub(crate) async fn case_15_three_hundred_starts_at_one_instant_are_made_within_two_seconds() {
+    let crowd = Crowd::gather(0).await;
+    let activates = crowd.calls(|calls| calls.activate).await;
+    assert_on_time(&activates, crowd.start);
+}
+
+pub(crate) async fn case_19_three_hundred_stops_at_one_instant_are_as_prompt_as_starts_and_counted_alike() {
+    let crowd = Crowd::gather(1).await;
+    let deactivates = crowd.calls(|calls| calls.deactivate).await;
+    assert_on_time(&deactivates, crowd.stop);
+    let told = crowd.operator.scrape().await;
+    for action in ["activate", "deactivate"] {
+        let counted = told.value(&format!("jobstartstop_action_lateness_seconds_count{{action=\"{action}\"}}"));
+        assert!((counted - 300.0).abs() < 0.5, "{action}: {counted} in the histogram");
+    }
+}
+
+struct Crowd {
+    operator: testbed::Operator,
+    channels: Vec<Channel>,
+    start: Timestamp,
+    stop: Timestamp,
+    _stage: Stage,
+}
+
+impl Crowd {
+    /// Waits until all of it is over.
+    async fn gather(number: usize) -> Self {
+        let stage = Stage::unattended(&format!("crowd-{number}")).await;
+        let limits =
+            serde_json::json!({ "simultaneousActivations": 0, "requestsPerSecond": 0, "concurrentRequests": 0 });
+        stage.edit_account(serde_json::json!({ "limits": limits })).await;
+        stage.bind("jobstartstop").await;
+        let operator = stage.launch(FAILPOINTS, &["--lease-divisor", "1"], &[]).await;
+        leads(&operator).await;
+        let mut channels = Vec::new();
+        for index in 0..WINDOWS {
+            channels.push(stage.channel(&format!("c{index}")).await);
+        }
+        let (start, stop) = (in_seconds(20), in_seconds(30));
+        for (index, channel) in channels.iter().enumerate() {
+            stage.window(&format!("w{index}"), channel).between(start, stop).create().await;
+        }
+        assert!(Timestamp::now() < plus(start, -3), "made too late for what this scene is about");
+        until_past(plus(stop, 6)).await;
+        Self { operator, channels, start, stop, _stage: stage }
+    }
+
+    async fn calls(&self, of: impl Fn(crate::harness::channel::Calls) -> Vec<Call>) -> Vec<Call> {
+        let mut all = Vec::new();
+        for channel in &self.channels {
+            let calls = of(channel.calls().await);
+            assert_eq!(calls.len(), 1, "{}: {calls:?}", channel.id);
+            all.extend(calls);
+        }
+        all
+    }
+}
+
+fn assert_on_time(calls: &[Call], planned: Timestamp) {
+    let mut late: Vec<i64> =
+        calls.iter().map(|call| received(call).as_millisecond() - planned.as_millisecond()).collect();
+    late.sort_unstable();
+    let (p50, p99, max) = (late[late.len() / 2], late[late.len() * 99 / 100 - 1], late[late.len() - 1]);
+    println!("{} calls: p50 {p50} ms, p99 {p99} ms, at most {max} ms late", late.len());
+    assert!(late[0] >= 0, "early: {} ms", late[0]);
+    assert!(p99 <= 2_000 && max <= 10_000, "p99 {p99} ms, at most {max} ms");
+}
