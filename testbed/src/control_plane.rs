@@ -20,6 +20,7 @@ use crate::{
     ports::on_free_ports,
     probe::{https_status, listens},
     process::{Launch, Process},
+    proxy::ApiProxy,
     run::Run,
     unique_namespace,
 };
@@ -192,10 +193,25 @@ impl ControlPlane {
     /// A kubeconfig for a service account that exists, with a token good for a day: for running a program
     /// with the rights that it will have, not as admin.
     pub fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> Result<PathBuf> {
+        let cluster = kubeconfig::current_cluster(&self.kubeconfig)?;
+        self.kubeconfig_with_token(&cluster, namespace, name)
+    }
+
+    /// A proxy in front of its API server; an error on a cluster that is not ours.
+    pub fn start_proxy(&self) -> Result<ApiProxy> {
+        let Endpoint { address, authority, .. } = &self.own("its API server's address is its owner's matter")?.endpoint;
+        ApiProxy::start(*address, authority)
+    }
+
+    /// The same as [`ControlPlane::service_account_kubeconfig`], with a proxy between.
+    pub fn service_account_kubeconfig_through(&self, proxy: &ApiProxy, namespace: &str, name: &str) -> Result<PathBuf> {
+        self.kubeconfig_with_token(&proxy.cluster(), namespace, name)
+    }
+
+    fn kubeconfig_with_token(&self, cluster: &Value, namespace: &str, name: &str) -> Result<PathBuf> {
         let token = self.kubectl.ok(["create", "token", name, "--namespace", namespace, "--duration=24h"])?;
         let path = self.run.unique_path(&format!("kubeconfig-{namespace}-{name}"), "");
-        let cluster = kubeconfig::current_cluster(&self.kubeconfig)?;
-        kubeconfig::write(&path, &cluster, token.trim(), namespace)?;
+        kubeconfig::write(&path, cluster, token.trim(), namespace)?;
         Ok(path)
     }
 

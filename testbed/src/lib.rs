@@ -37,6 +37,7 @@ mod ports;
 mod probe;
 mod process;
 mod progress;
+mod proxy;
 mod run;
 mod simulator;
 mod toolchain;
@@ -58,6 +59,7 @@ pub use crate::{
     kubectl::{Kubectl, Output},
     operator::Operator,
     process::{Launch, Process, Signal},
+    proxy::ApiProxy,
     run::Run,
     simulator::Simulator,
 };

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testbed::{ControlPlane, Options, Tool, binaries};
+use testbed::{ControlPlane, Options, Signal, Tool, binaries};
 
 /// The processes that have something to do with a folder.
 fn processes_of(folder: &Path) -> Vec<String> {
@@ -78,6 +78,50 @@ fn serves_survives_its_api_server_and_goes_without_a_trace() {
     plane.stop();
     assert!(!folder.exists());
     assert_eq!(processes_of(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn what_etcd_stored_is_put_back_under_a_client_that_goes_on() {
+    let plane = ControlPlane::start(&Options::default()).unwrap();
+    let namespace = plane.create_namespace("restored").unwrap();
+    let create = |name: &str| {
+        let version = "--output=jsonpath={.metadata.resourceVersion}";
+        let stored = plane.kubectl().ok(["create", "configmap", name, "--namespace", &namespace, version]);
+        stored.unwrap().parse::<u64>().unwrap()
+    };
+    create("before");
+    plane.back_up_etcd().unwrap();
+    // An API server that starts writes a few things itself: more than that, so that versions go back.
+    let since: String = (0..200).map(|number| config_map(&namespace, number)).collect();
+    plane.kubectl().apply(&since).unwrap();
+    let version = create("since");
+    plane.restore_etcd().unwrap();
+    let names = plane.kubectl().ok(["get", "configmaps", "--namespace", &namespace, "--output=name"]).unwrap();
+    assert_eq!(names, "configmap/before\n");
+    assert!(create("after") < version, "versions go back");
+}
+
+fn config_map(namespace: &str, number: u32) -> String {
+    format!("---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: since-{number}, namespace: {namespace}}}}}\n")
+}
+
+#[test]
+fn etcd_and_the_api_server_freeze_and_go_on_by_themselves() {
+    let plane = ControlPlane::start(&Options::default()).unwrap();
+    // Readiness is no measure: the API server remembers for seconds how its store was.
+    let serves = || plane.kubectl().ok(["get", "namespace", "default", "--request-timeout=1s"]).is_ok();
+    for process in [plane.etcd().unwrap(), plane.apiserver().unwrap()] {
+        process.signal(Signal::Stop).unwrap();
+        assert!(!serves(), "{} is frozen", process.name());
+        process.signal(Signal::Continue).unwrap();
+        plane.wait_until_ready().unwrap();
+        assert!(serves());
+        process.kill9().unwrap();
+        assert!(!serves(), "{} is gone", process.name());
+        process.restart().unwrap();
+        plane.wait_until_ready().unwrap();
+        assert!(serves());
+    }
 }
 
 #[test]

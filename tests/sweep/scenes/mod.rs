@@ -1,11 +1,14 @@
 //! The scenes.
 
+pub(crate) mod amid;
 pub(crate) mod crowd;
 pub(crate) mod doubled;
 pub(crate) mod frozen;
 pub(crate) mod ground;
 pub(crate) mod steps;
 pub(crate) mod upgrade;
+pub(crate) mod vendor;
+pub(crate) mod watches;
 
 use jiff::Timestamp;
 use simulator::Call;
@@ -23,6 +26,11 @@ pub(crate) const A_FIFTH: &[&str] = &["--lease-divisor", "5"];
 /// Milliseconds from planned to the first of these calls.
 pub(crate) fn lateness(calls: &[Call], planned: Timestamp) -> Option<i64> {
     calls.first().map(|call| received(call).as_millisecond() - planned.as_millisecond())
+}
+
+/// The first of these calls came at its planned time, or so many milliseconds after it.
+pub(crate) fn within(calls: &[Call], planned: Timestamp, most: i64) {
+    assert!(lateness(calls, planned).is_some_and(|late| (0..=most).contains(&late)), "planned {planned}: {calls:?}");
 }
 
 /// Started once, never while it was on, and off at the end.
