@@ -132,7 +132,8 @@ async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &Job
         }
     }
     shared.index().call_answered(&order.origin, key, at, outcome, heard);
-    shared.answered([key.clone()], &order.origin.load);
+    // Nothing is due yet that this leads to; others' calls may be.
+    shared.answered_later(key.clone(), &order.origin.load);
 }
 
 async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {

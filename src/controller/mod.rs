@@ -193,9 +193,11 @@ impl Convergence {
 /// Decides what was edited, stored or answered, one job after another, giving others a turn between.
 async fn decide(shared: Arc<Shared>) {
     loop {
-        let key = shared.jobs.next().await;
-        let loads = shared.decide([key]);
+        let key = shared.jobs.next_alone().await;
+        shared.give_way().await;
+        let loads = shared.decide([key.clone()]);
         shared.admit(loads, false);
+        shared.jobs.done(&key);
         tokio::task::yield_now().await;
     }
 }

@@ -203,6 +203,20 @@ impl Shared {
         let mut loads = self.decide(keys);
         loads.insert(load.clone());
         self.admit(loads, false);
+        self.note_stale();
+    }
+
+    /// An answer came for this job that can wait until due calls are out.
+    pub(super) fn answered_later(&self, key: JobKey, load: &LoadKey) {
+        self.jobs.push(key);
+        if self.index().anything_waits(load) {
+            // For a slot, or for the rate.
+            self.admit([load.clone()], false);
+        }
+        self.note_stale();
+    }
+
+    fn note_stale(&self) {
         let mut index = self.index();
         let (stale, doubted) = (index.take_stale_accounts(), index.take_doubted_secrets());
         drop(index);
@@ -333,7 +347,9 @@ impl Shared {
 
     /// A deadline is due and has not been taken up yet: whatever can wait gives way.
     fn deadline_due(&self) -> bool {
-        self.timetable.head().is_some_and(|head: Timestamp| head <= self.clock.now())
+        // At the end nothing is taken up any more.
+        !self.closed.load(Ordering::SeqCst)
+            && self.timetable.head().is_some_and(|head: Timestamp| head <= self.clock.now())
     }
 }
 
@@ -350,11 +366,14 @@ struct Keys<K> {
     /// Those in `order`, and those put back while they are taken.
     waiting: BTreeSet<K>,
     taken: BTreeSet<K>,
+    /// Those put back, before all others, while they are taken.
+    urgent: BTreeSet<K>,
 }
 
 impl<K> Default for Backlog<K> {
     fn default() -> Self {
-        let keys = Keys { order: VecDeque::new(), waiting: BTreeSet::new(), taken: BTreeSet::new() };
+        let keys =
+            Keys { order: VecDeque::new(), waiting: BTreeSet::new(), taken: BTreeSet::new(), urgent: BTreeSet::new() };
         Self { keys: Mutex::new(keys), filled: Notify::new() }
     }
 }
@@ -382,7 +401,9 @@ impl<K: Ord + Clone> Backlog<K> {
     pub(super) fn urge(&self, key: K) {
         let mut keys = self.lock();
         keys.waiting.insert(key.clone());
-        if !keys.taken.contains(&key) {
+        if keys.taken.contains(&key) {
+            keys.urgent.insert(key);
+        } else {
             // Where it stood before it is passed over later.
             keys.order.push_front(key);
             self.filled.notify_one();
@@ -439,11 +460,16 @@ impl<K: Ord + Clone> Backlog<K> {
         }
     }
 
-    /// A key that was taken alone may be taken again: at once, so that what was begun on it is brought to its end.
+    /// A key that was taken alone may be taken again.
     pub(super) fn done(&self, key: &K) {
         let mut keys = self.lock();
+        let urgent = keys.urgent.remove(key);
         if keys.taken.remove(key) && keys.waiting.contains(key) {
-            keys.order.push_front(key.clone());
+            if urgent {
+                keys.order.push_front(key.clone());
+            } else {
+                keys.order.push_back(key.clone());
+            }
             self.filled.notify_one();
         }
     }

@@ -18,7 +18,7 @@ use super::Index;
 pub(in crate::controller) struct Decided {
     /// When to decide again.
     pub(in crate::controller) next: Option<Timestamp>,
-    /// Windows whose object is not as planned.
+    /// Windows whose object may not be as planned: what to write is found out by the writer, off the path of calls.
     pub(in crate::controller) writes: Vec<WindowId>,
     /// Those of them that a start waits for.
     pub(in crate::controller) urgent_writes: Vec<WindowId>,
@@ -101,8 +101,7 @@ impl Index {
             }
         }
         self.free_slot(key, now);
-        decided.writes =
-            entries.iter().map(|entry| entry.window.id.clone()).filter(|id| self.write(id, now).is_some()).collect();
+        decided.writes = entries.iter().map(|entry| entry.window.id.clone()).collect();
         decided.urgent_writes = decided.writes.iter().filter(|id| self.claims(id)).cloned().collect();
         decided
     }

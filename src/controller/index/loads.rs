@@ -40,6 +40,11 @@ impl Index {
         self.forget_load(load);
     }
 
+    /// Something is wanted of the load that was not let go yet.
+    pub(in crate::controller) fn anything_waits(&self, load: &LoadKey) -> bool {
+        self.queues.get(load).is_some_and(|queue| !queue.wanted.is_empty())
+    }
+
     fn forget_load(&mut self, load: &LoadKey) {
         if self.queues.get(load).is_some_and(Queue::is_over) {
             self.queues.remove(load);
