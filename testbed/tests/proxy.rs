@@ -1,7 +1,7 @@
 //! A client behind the proxy sees what the API server has, late or not at all when it is told so.
 
 // The lint's exception for tests does not reach the functions that they share.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::{Duration, Instant};
 

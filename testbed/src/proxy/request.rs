@@ -64,37 +64,37 @@ impl<'a> Resource<'a> {
 mod tests {
     use super::*;
 
-    fn counts_as(method: Method, uri: &'static str) -> String {
-        kind(&method, &Uri::from_static(uri))
+    fn counts_as(method: &Method, uri: &'static str) -> String {
+        kind(method, &Uri::from_static(uri))
     }
 
     #[test]
     fn requests_count_by_verb_and_resource() {
         let windows = "/apis/scheduler.bcovlive.io/v1alpha1/namespaces/tv/jobstartstops";
-        assert_eq!(counts_as(Method::GET, windows), "list jobstartstops");
-        assert_eq!(counts_as(Method::GET, "/apis/a.b/v1/jobstartstops?limit=500"), "list jobstartstops");
+        assert_eq!(counts_as(&Method::GET, windows), "list jobstartstops");
+        assert_eq!(counts_as(&Method::GET, "/apis/a.b/v1/jobstartstops?limit=500"), "list jobstartstops");
         assert_eq!(
-            counts_as(Method::GET, "/apis/a.b/v1/jobstartstops?allowWatchBookmarks=true&watch=true"),
+            counts_as(&Method::GET, "/apis/a.b/v1/jobstartstops?allowWatchBookmarks=true&watch=true"),
             "watch jobstartstops"
         );
         assert_eq!(
-            counts_as(Method::PUT, "/apis/a.b/v1/namespaces/tv/jobstartstops/x/status"),
+            counts_as(&Method::PUT, "/apis/a.b/v1/namespaces/tv/jobstartstops/x/status"),
             "update jobstartstops/status"
         );
-        assert_eq!(counts_as(Method::PATCH, "/apis/a.b/v1/namespaces/tv/jobstartstops/x"), "patch jobstartstops");
-        assert_eq!(counts_as(Method::GET, "/api/v1/namespaces/tv/secrets/key"), "get secrets");
+        assert_eq!(counts_as(&Method::PATCH, "/apis/a.b/v1/namespaces/tv/jobstartstops/x"), "patch jobstartstops");
+        assert_eq!(counts_as(&Method::GET, "/api/v1/namespaces/tv/secrets/key"), "get secrets");
     }
 
     #[test]
     fn a_namespace_is_a_resource_too() {
-        assert_eq!(counts_as(Method::POST, "/api/v1/namespaces"), "create namespaces");
-        assert_eq!(counts_as(Method::GET, "/api/v1/namespaces/tv"), "get namespaces");
-        assert_eq!(counts_as(Method::PUT, "/api/v1/namespaces/tv/finalize"), "update namespaces/finalize");
+        assert_eq!(counts_as(&Method::POST, "/api/v1/namespaces"), "create namespaces");
+        assert_eq!(counts_as(&Method::GET, "/api/v1/namespaces/tv"), "get namespaces");
+        assert_eq!(counts_as(&Method::PUT, "/api/v1/namespaces/tv/finalize"), "update namespaces/finalize");
     }
 
     #[test]
     fn what_is_no_resource_counts_by_its_path() {
-        assert_eq!(counts_as(Method::GET, "/readyz"), "get /readyz");
-        assert_eq!(counts_as(Method::GET, "/api/v1"), "get /api/v1");
+        assert_eq!(counts_as(&Method::GET, "/readyz"), "get /readyz");
+        assert_eq!(counts_as(&Method::GET, "/api/v1"), "get /api/v1");
     }
 }

@@ -46,11 +46,11 @@ async fn crowd(step: Step) -> String {
     let leader = stage.launch(FAILPOINTS, A_FIFTH, &failpoint).await;
     leads(&leader).await;
     let _standby = stage.launch(FAILPOINTS, A_FIFTH, &[]).await;
-    let (start, stop) = (in_seconds(5), in_seconds(16));
+    let (on, off) = (in_seconds(5), in_seconds(16));
     let mut windows: Vec<(Window, Channel)> = Vec::new();
     for number in 0..CROWD {
         let channel = stage.channel(&format!("c{number}")).await;
-        windows.push((stage.window(&format!("w{number}"), &channel).between(start, stop).create().await, channel));
+        windows.push((stage.window(&format!("w{number}"), &channel).between(on, off).create().await, channel));
     }
     ends(&leader).await;
     let (mut activates, mut deactivates, mut start_late, mut stop_late) = (0, 0, 0, 0);
@@ -63,8 +63,8 @@ async fn crowd(step: Step) -> String {
         deactivates += calls.deactivate.len();
         let late = |calls, planned| lateness(calls, planned).filter(|late| (0..=LATE).contains(late));
         let words = || format!("{step}: {}: {:?} {:?}", window.name, calls.activate, calls.deactivate);
-        start_late = start_late.max(late(&calls.activate, start).unwrap_or_else(|| panic!("{}", words())));
-        stop_late = stop_late.max(late(&calls.deactivate, stop).unwrap_or_else(|| panic!("{}", words())));
+        start_late = start_late.max(late(&calls.activate, on).unwrap_or_else(|| panic!("{}", words())));
+        stop_late = stop_late.max(late(&calls.deactivate, off).unwrap_or_else(|| panic!("{}", words())));
     }
     format!("| {step} | {activates} | {deactivates} | {start_late} | {stop_late} |")
 }
