@@ -151,10 +151,11 @@ async fn follow_once<W: Watched>(
     (name, on_error): (&str, impl Fn()),
 ) {
     let readiness = &shared.readiness;
+    // Counted before the list is asked for: what is asked for while it is under way is not answered by it.
+    let relists = shared.relists();
     let mut stream = pin!(events(api, Config::default()));
     let mut relist = pin!(async {
-        let asked = shared.relist_after(shared.relists());
-        let _ = tokio::time::timeout(RELIST, asked).await;
+        let _ = tokio::time::timeout(RELIST, shared.relist_after(relists)).await;
     });
     let mut seen = BTreeSet::new();
     let (mut asked_at, mut complete) = (shared.clock.now(), false);

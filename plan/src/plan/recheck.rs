@@ -48,8 +48,10 @@ pub(crate) fn wanted(verb: Verb, due: Timestamp, facts: &Facts, alarm: &mut Alar
         return None;
     }
     let reads = &facts.memory.object_reads;
-    if let Some(asked_at) = reads.under_way {
-        alarm.at(later(asked_at, facts.timings.read_ahead));
+    // One that takes too long may never be answered, and is asked again.
+    let again = reads.under_way.map(|asked_at| later(asked_at, facts.timings.read_ahead));
+    if let Some(again) = again.filter(|again| *again > facts.now) {
+        alarm.at(again);
         return None;
     }
     let since = from.max(needed_since(due, facts));

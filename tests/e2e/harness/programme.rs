@@ -43,6 +43,9 @@ use tokio::sync::Semaphore;
 const AT_ONCE: usize = 16;
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
 
+/// Parts whose scenes are played alone, since each of them is a crowd itself.
+const ALONE: [&str; 3] = ["crowd::", "amid::", "steps::"];
+
 thread_local! {
     /// What the last panic of this thread said, and where.
     static WORDS: RefCell<String> = const { RefCell::new(String::new()) };
@@ -95,9 +98,11 @@ fn keep_words_of_panics() {
 
 fn start(scene: &Scene) -> JoinHandle<End> {
     let play = scene.play;
+    let alone = ALONE.iter().any(|part| scene.name.starts_with(part));
+    let places = u32::try_from(if alone { AT_ONCE } else { 1 }).unwrap();
     let scene = move || {
         runtime().block_on(async {
-            let _place = PLACES.acquire().await.unwrap();
+            let _place = PLACES.acquire_many(places).await.unwrap();
             play().await;
         });
     };

@@ -199,6 +199,8 @@ fn a_call_that_overslept_waits_until_the_stored_objects_are_read() {
     rig.sleep_until(1_030);
     rig.until(1_100);
     assert_eq!(starts(&rig), [], "a start is not made on what was known before");
+    let asked = rig.rechecks.len();
+    assert!(asked > 10, "what may never be answered is asked again: {asked} times in 70 s");
     rig.apiserver_silent = false;
     rig.until(1_200);
     assert_eq!(starts(&rig).len(), 1);
