@@ -63,7 +63,7 @@ fn rows(figures: &Figures) -> Vec<Row> {
         .beside(format!("median {:.1} ms, max {:.1} ms", late.p50, late.max))
     };
     vec![
-        late("starts", &figures.starts),
+        late("starts", &figures.starts).headline(),
         late("stops", &figures.stops),
         Row::at_most("status writes in a window's whole life".into(), figures.status_writes_per_window, WRITES_AIM, ""),
     ]

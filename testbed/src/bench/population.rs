@@ -150,7 +150,7 @@ impl Population {
             rows.push(Row::at_most(what, median(&late).context("no restarts")?, aim, "ms").beside(format!(
                 "of {} the median; max {most:.1} ms; leading {leading:.0} ms after the old process was asked to end",
                 late.len()
-            )));
+            )).headline());
         }
         Ok(rows)
     }

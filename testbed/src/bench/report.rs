@@ -34,6 +34,9 @@ pub(super) struct Row {
     measured: String,
     reached: Option<bool>,
     beside: String,
+    /// It stands in the extract, too.
+    #[serde(skip)]
+    headline: bool,
 }
 
 impl Row {
@@ -50,12 +53,13 @@ impl Row {
             measured: with_unit(digits(figure)),
             reached: Some(figure <= aim),
             beside: String::new(),
+            headline: false,
         }
     }
 
     /// A figure without an aim.
     pub(super) fn plain(what: String, measured: String) -> Self {
-        Self { what, aim: None, measured, reached: None, beside: String::new() }
+        Self { what, aim: None, measured, reached: None, beside: String::new(), headline: false }
     }
 
     /// Figures that belong to it.
@@ -69,6 +73,13 @@ impl Row {
     #[must_use]
     pub(super) fn and(mut self, holds: bool) -> Self {
         self.reached = self.reached.map(|reached| reached && holds);
+        self
+    }
+
+    /// Puts it in the extract, too.
+    #[must_use]
+    pub(super) fn headline(mut self) -> Self {
+        self.headline = true;
         self
     }
 
@@ -161,11 +172,13 @@ impl Report {
         text
     }
 
-    /// One line for each figure that has an aim, for a page that tells of other things.
+    /// A few lines for a page that tells of other things.
     pub(super) fn extract(&self) -> String {
-        let aimed = self.rows(false).filter(|row| row.aim.is_some());
-        let lines: String = aimed.map(|row| format!("| {} | {} |\n", row.what, row.measured)).collect();
-        format!("| without account limits | |\n| --- | --- |\n{lines}\n{}\n", self.measured_on())
+        let lines: String = self.rows(false).filter(|row| row.headline).map(Row::line).collect();
+        format!(
+            "| without account limits | aim | measured | reached | |\n| --- | --- | --- | --- | --- |\n{lines}\n{}\n",
+            self.measured_on()
+        )
     }
 
     fn rows(&self, default_limits: bool) -> impl Iterator<Item = &Row> {
