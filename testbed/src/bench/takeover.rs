@@ -19,7 +19,7 @@ use super::windows::{Planned, earlier, job, later, seconds_from_now, until};
 const HANDOVERS: u32 = 5;
 const HANDOVER_AIM_MS: f64 = 1_000.0;
 /// Kills, so many milliseconds after (before) the time of the window.
-const KILLS: [i64; 3] = [-50, 0, 50];
+const KILLS: [i64; 3] = [-250, 0, 250];
 /// The lease's 15 s and 2 s.
 const KILL_AIM_S: f64 = 17.0;
 /// From when a window is made to its start: it is checked and claimed by then.
