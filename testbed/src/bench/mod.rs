@@ -108,10 +108,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let report = runtime.block_on(measure_all(args))?;
     writeln!(io::stdout(), "\n{}", report.tables())?;
-    if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(&report)?;
-        fs::write(path, json + "\n").with_context(|| format!("writing {}", path.display()))?;
-    }
     if let Some(path) = &args.page {
         write_between_markers(path, &report.tables())?;
     }
@@ -137,11 +133,19 @@ async fn measure_all(args: &Args) -> anyhow::Result<Report> {
         }
         let seconds = since.elapsed().as_secs();
         report.scenarios.push(Measured::new(scenario.name(), scenario.is_limited(), outcome, seconds));
+        // After each: half an hour of measuring is not lost with the rest.
+        args.keep(&report)?;
     }
     Ok(report)
 }
 
 impl Args {
+    fn keep(&self, report: &Report) -> anyhow::Result<()> {
+        let Some(path) = &self.json else { return Ok(()) };
+        let json = serde_json::to_string_pretty(report)?;
+        fs::write(path, json + "\n").with_context(|| format!("writing {}", path.display()))
+    }
+
     fn scenarios(&self) -> Vec<Scenario> {
         let asked_for = |scenario: &Scenario| {
             if self.only.is_empty() {
