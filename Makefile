@@ -8,6 +8,12 @@ SABOTAGE ?=
 KEEP     ?=
 DEMO     := $(if $(SABOTAGE),--sabotage $(SABOTAGE)) $(if $(filter-out 0 no,$(KEEP)),--keep)
 
+# For `make bench`.
+FULL     ?=
+SCENARIO ?=
+PAGES    := --page docs/performance.md --readme README.md --json docs/performance.json
+BENCH    := $(if $(filter-out 0 no,$(FULL)),--full) $(if $(SCENARIO),$(addprefix --only ,$(SCENARIO)),$(PAGES))
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-null generate check bench
 
@@ -40,6 +46,8 @@ check: ## Check formatting, lints, and that crds/ is what src/api/ generates
 	cargo run --quiet -- crds --directory $(TARGET)/generated/crds
 	@diff -r crds $(TARGET)/generated/crds || { echo 'crds/ is out of date: run `make generate`'; exit 1; }
 
-bench: ## Measure lateness with release builds
+# SCENARIO="idle takeover" measures those only and writes no page; FULL=1 measures with 100,000 windows, too.
+bench: ## Measure with release builds, about 25 minutes, and write the figures into docs/ and README.md; FULL=1 for more
 	cargo build --release --workspace --bins
-	@$(TARGET)/release/testbed bench --readme README.md
+	@$(TARGET)/release/testbed binaries >/dev/null
+	@$(TARGET)/release/testbed bench $(BENCH)
