@@ -63,7 +63,7 @@ impl Apiserver {
         let user = config.users.into_iter().next().context("the kubeconfig has no user")?.user;
         let authority = Certificate::from_pem(&fs::read(&cluster.certificate_authority)?)?;
         let client =
-            Client::builder().no_proxy().tls_certs_only([authority]).timeout(Duration::from_secs(60)).build()?;
+            Client::builder().no_proxy().tls_certs_only([authority]).timeout(Duration::from_mins(1)).build()?;
         Ok(Self { client, server: cluster.server, token: user.token })
     }
 

@@ -39,7 +39,7 @@ pub(super) async fn measure(limits: Limits, progress: &Progress) -> anyhow::Resu
     let last = windows.iter().map(|window| window.stop).max().unwrap_or_default();
     progress.until(last, "the last stop").await;
     until(later(last, 2)).await;
-    stage.settled(WINDOWS, Duration::from_secs(3), Duration::from_secs(60)).await?;
+    stage.settled(WINDOWS, Duration::from_secs(3), Duration::from_mins(1)).await?;
     let calls = stage.calls(0).await?;
     let figures = Figures {
         windows: WINDOWS,

@@ -109,10 +109,10 @@ async fn operator_run(stage: &Stage) -> anyhow::Result<Run> {
     let windows: Vec<Planned> = (0..WINDOWS).map(|i| Planned::new(job(i), at, LENGTH)).collect();
     stage.api.create(&windows).await?;
     until(later(at, LENGTH + 2)).await;
-    stage.settled(0, Duration::from_secs(3), Duration::from_secs(60)).await?;
+    stage.settled(0, Duration::from_secs(3), Duration::from_mins(1)).await?;
     let run = Run::of(&stage.calls(0).await?, &windows)?;
     stage.api.delete_all().await?;
-    stage.settled(0, Duration::from_secs(2), Duration::from_secs(60)).await?;
+    stage.settled(0, Duration::from_secs(2), Duration::from_mins(1)).await?;
     Ok(run)
 }
 
@@ -145,7 +145,7 @@ pub(super) async fn measure_limited(progress: &Progress) -> anyhow::Result<Outco
     stage.api.create(&windows).await?;
     progress.until(later(at, LIMITED_LENGTH), "the stops").await;
     until(later(at, LIMITED_LENGTH + 5)).await;
-    stage.settled(0, Duration::from_secs(5), Duration::from_secs(120)).await?;
+    stage.settled(0, Duration::from_secs(5), Duration::from_mins(2)).await?;
     let run = Run::of(&stage.calls(0).await?, &windows)?;
     let row = |what: &str, late: &Lateness| {
         Row::plain(

@@ -20,9 +20,9 @@ use super::windows::{Planned, earlier, job, later, seconds_from_now, until};
 /// When the far windows start: in two months, and after that one each second.
 const FAR_AHEAD: i64 = 60 * 24 * 3_600;
 const LENGTH: i64 = 3_600;
-const MEMORY_AFTER: Duration = Duration::from_secs(60);
+const MEMORY_AFTER: Duration = Duration::from_mins(1);
 /// How long calls for far windows are counted.
-const COUNTED: Duration = Duration::from_secs(180);
+const COUNTED: Duration = Duration::from_mins(3);
 const RESTARTS: u32 = 3;
 const LEADS_WITHIN: Duration = Duration::from_mins(10);
 /// Near windows of one restart, a second apart.
@@ -60,13 +60,13 @@ struct Calls {
     per_hour: f64,
 }
 
-/// One restart: what came how long after it.
+/// One restart: what came how long after it, in milliseconds.
 #[derive(Serialize)]
 struct Restart {
-    until_leading_millis: f64,
+    until_leading: f64,
     /// From when it leads to the time of the window.
-    due_after_millis: f64,
-    late_millis: f64,
+    due_after: f64,
+    late: f64,
 }
 
 impl Population {
@@ -79,7 +79,7 @@ impl Population {
         let far = (0..self.windows).map(|i| Planned::new(job(i), later(first, i64::from(i)), LENGTH));
         stage.api.create(&far.collect::<Vec<_>>()).await?;
         progress.say("made; until each has its status and its job was read");
-        stage.settled(self.windows, Duration::from_secs(10), Duration::from_secs(1_800)).await?;
+        stage.settled(self.windows, Duration::from_secs(10), Duration::from_mins(30)).await?;
         let at_first = Memory::of(operator.process())?;
         restart(&operator).await?;
         progress.say("restarted; memory after 60 s");
@@ -105,9 +105,9 @@ impl Population {
             progress.say(&format!(
                 "restart {} of {RESTARTS}: leading after {:.0} ms; a window due {:.0} ms later was called {:.1} ms late",
                 number + 1,
-                restart.until_leading_millis,
-                restart.due_after_millis,
-                restart.late_millis
+                restart.until_leading,
+                restart.due_after,
+                restart.late
             ));
             expected = led.leading_after();
             restarts.push(restart);
@@ -143,9 +143,9 @@ impl Population {
         }
         if let Some(aim) = self.restart {
             let of = |what: fn(&Restart) -> f64| figures.restarts.iter().map(what).collect::<Vec<_>>();
-            let late = of(|restart| restart.late_millis);
+            let late = of(|restart| restart.late);
             let most = late.iter().copied().fold(0.0, f64::max);
-            let leading = median(&of(|restart| restart.until_leading_millis)).context("no restarts")?;
+            let leading = median(&of(|restart| restart.until_leading)).context("no restarts")?;
             let what = format!("restart with {windows} windows, one due 1 s after leading begins: lateness");
             rows.push(Row::at_most(what, median(&late).context("no restarts")?, aim, "ms").beside(format!(
                 "of {} the median; max {most:.1} ms; leading {leading:.0} ms after the old process was asked to end",
@@ -194,15 +194,15 @@ async fn called(stage: &Stage, near: &[Planned], led: &Led) -> anyhow::Result<Re
     let call = call.with_context(|| format!("{} was not called within 2 s", due.job))?;
     ensure!(second.is_none(), "{} was called twice", due.job);
     Ok(Restart {
-        until_leading_millis: millis(micros(led.leading_after())),
-        due_after_millis: millis(micros(due.start.duration_since(led.leading))),
-        late_millis: millis(call.received_us - due.start.as_microsecond()),
+        until_leading: millis(micros(led.leading_after())),
+        due_after: millis(micros(due.start.duration_since(led.leading))),
+        late: millis(call.received_us - due.start.as_microsecond()),
     })
 }
 
 async fn count_calls(stage: &Stage, progress: &Progress) -> anyhow::Result<Calls> {
     progress.say(&format!("counting calls of the Live API for {} s", COUNTED.as_secs()));
-    stage.settled(0, Duration::from_secs(10), Duration::from_secs(300)).await?;
+    stage.settled(0, Duration::from_secs(10), Duration::from_mins(5)).await?;
     stage.forget_calls().await?;
     tokio::time::sleep(COUNTED).await;
     let counted = stage.calls(0).await?.len();

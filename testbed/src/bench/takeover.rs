@@ -20,6 +20,8 @@ const HANDOVERS: u32 = 5;
 const HANDOVER_AIM_MS: f64 = 1_000.0;
 /// Kills, so many milliseconds after (before) the time of the window.
 const KILLS: [i64; 3] = [-250, 0, 250];
+/// One for each takeover.
+const JOBS: u32 = HANDOVERS + 3;
 /// The lease's 15 s and 2 s.
 const KILL_AIM_S: f64 = 17.0;
 /// From when a window is made to its start: it is checked and claimed by then.
@@ -53,7 +55,7 @@ struct Kill {
 }
 
 pub(super) async fn measure(progress: &Progress) -> anyhow::Result<Outcome> {
-    let stage = Stage::set(HANDOVERS + KILLS.len() as u32, Limits::None).await?;
+    let stage = Stage::set(JOBS, Limits::None).await?;
     let mut pair = Pair { leader: stage.operator()?, standby: stage.operator()? };
     let mut figures = Figures { handovers: Vec::new(), kills: Vec::new() };
     for number in 0..HANDOVERS {
@@ -165,7 +167,7 @@ async fn leads(operator: &Operator, since: Timestamp) -> anyhow::Result<Timestam
         if let Some(at) = log::said(operator, log::LEADS, since) {
             return Ok(at);
         }
-        ensure!(began.elapsed() < Duration::from_secs(60), "the standby does not lead after 60 s");
+        ensure!(began.elapsed() < Duration::from_mins(1), "the standby does not lead after 60 s");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
