@@ -22,7 +22,10 @@ pub(super) async fn carry_out(shared: Arc<Shared>, order: Order) {
     match &order.request {
         LiveRequest::Look { job, id, for_call } => look(&shared, &order, job, id, *for_call).await,
         LiveRequest::List { jobs } => list(&shared, &order, jobs).await,
-        LiveRequest::Call { verb, job, .. } if hesitated(&shared, &order) => not_sent(&shared, &order, *verb, job),
+        LiveRequest::Call { verb, job, .. } if hesitated(&shared, &order) => {
+            shared.call_ended();
+            not_sent(&shared, &order, *verb, job);
+        }
         LiveRequest::Call { verb, job, id, planned, attempt } => {
             shared.metrics.lateness(*verb, order.sent_at.duration_since(*planned), *attempt);
             call(&shared, &order, *verb, job, id).await;
@@ -101,7 +104,6 @@ fn not_sent(shared: &Shared, order: &Order, verb: Verb, key: &JobKey) {
 
 async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &JobId) {
     let steps = step::OfCall::of(verb);
-    tracing::info!(job = %key, account = %order.origin.account, verb = verb.as_str(), "calling");
     let mut asked = pin!(async {
         match verb {
             Verb::Activate => order.client.activate(id).await,
@@ -112,11 +114,13 @@ async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &Job
     // passed, or a stop that was due: both are read before they are made again.
     let first = poll_once(asked.as_mut()).await;
     shared.steps.reached(steps.sent);
+    tracing::info!(job = %key, account = %order.origin.account, verb = verb.as_str(), "calling");
     let answer = match first {
         Some(answer) => answer,
         None => asked.await,
     };
     let at = shared.clock.now();
+    shared.call_ended();
     shared.steps.reached(steps.answered);
     shared.metrics.live_request(verb.as_str(), answer.as_ref().err(), at.duration_since(order.sent_at));
     if let Ok(answer) = &answer {

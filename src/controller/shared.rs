@@ -2,7 +2,7 @@
 //! between them.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -67,6 +67,9 @@ pub(super) struct Shared {
     lists: mpsc::UnboundedSender<Order>,
     notices: mpsc::Sender<Notice>,
     closed: AtomicBool,
+    /// Calls let go and not answered yet, and when the last was let go, in milliseconds of the monotonic clock.
+    calls: AtomicUsize,
+    last_call: AtomicU64,
 }
 
 /// The receiving ends.
@@ -89,6 +92,9 @@ pub(super) struct Ground {
 
 /// How long work that can wait gives way to deadlines at a time.
 const GIVE_WAY: Duration = Duration::from_millis(5);
+
+/// How long after the last call was let go calls count as going out, in milliseconds.
+const GOING_OUT: u64 = 250;
 
 /// Events waiting to be sent; more are dropped and counted.
 const NOTICES: usize = 1024;
@@ -125,6 +131,8 @@ impl Shared {
             lists,
             notices,
             closed: AtomicBool::new(false),
+            calls: AtomicUsize::new(0),
+            last_call: AtomicU64::new(0),
         };
         (Arc::new(shared), Outlets { orders: orders_out, lists: lists_out, notices: notices_out })
     }
@@ -186,6 +194,9 @@ impl Shared {
 
     fn let_go(&self, admitted: Admitted) {
         for order in admitted.orders {
+            if matches!(order.request, LiveRequest::Call { .. }) {
+                self.call_begun();
+            }
             let (jobs, lane) = match &order.request {
                 LiveRequest::List { jobs } => (jobs.keys().cloned().collect(), &self.lists),
                 LiveRequest::Look { job, .. } | LiveRequest::Call { job, .. } => (vec![job.clone()], &self.orders),
@@ -331,9 +342,9 @@ impl Shared {
         });
     }
 
-    /// Lets what is due go first.
+    /// Lets what is due go first, and its calls out.
     pub(super) async fn give_way(&self) {
-        while self.deadline_due() {
+        while self.deadline_due() || self.calls_going_out() {
             tokio::time::sleep(GIVE_WAY).await;
         }
     }
@@ -343,6 +354,27 @@ impl Shared {
         if self.notices.try_send(notice).is_err() {
             self.metrics.event_dropped();
         }
+    }
+
+    /// A call was let go.
+    pub(super) fn call_begun(&self) {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.last_call.store(self.millis(), Ordering::SeqCst);
+    }
+
+    /// It was answered, or given up.
+    pub(super) fn call_ended(&self) {
+        self.calls.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Some were let go a moment ago and are on their way. One that is not answered holds nothing up for long.
+    fn calls_going_out(&self) -> bool {
+        let since = self.millis().saturating_sub(self.last_call.load(Ordering::SeqCst));
+        self.calls.load(Ordering::SeqCst) > 0 && since < GOING_OUT && !self.closed.load(Ordering::SeqCst)
     }
 
     /// A deadline is due and has not been taken up yet: whatever can wait gives way.
