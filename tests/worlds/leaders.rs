@@ -270,3 +270,21 @@ fn of_two_overlapping_installations_one_starts_and_the_other_says_so() {
         });
     }
 }
+
+/// Only once all is listed is it known that nobody started it, and time alone brings that no nearer.
+#[test]
+fn a_window_that_passed_while_nobody_led_is_missed_soon_after_somebody_does() {
+    for seed in 0..5 {
+        simulate(seed, async |world| {
+            begin(world);
+            let leader = world.start_candidate("operator-a");
+            world.until(START - 60).await;
+            leader.kill();
+            world.until(STOP + 60).await;
+            let _next = world.start_candidate("operator-b");
+            world.until(STOP + 90).await;
+            assert_eq!(world.phase(PATH), "Missed", "seed {seed}");
+            assert_eq!(world.count("studio", Operation::Activate), 0);
+        });
+    }
+}

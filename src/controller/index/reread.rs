@@ -15,13 +15,17 @@ impl Index {
         self.lists = scopes.iter().map(|scope| (scope.clone(), None)).collect();
     }
 
-    /// A list of one scope is complete that was asked for then. Returns the jobs that waited for it.
+    /// A list of one scope is complete that was asked for then. Returns the jobs that waited for it: all of them, if it is
+    /// the first of our term.
     pub(in crate::controller) fn listed(&mut self, scope: Option<&str>, asked_at: Timestamp) -> BTreeSet<JobKey> {
+        let before = self.listed_at();
         self.lists.insert(scope.map(str::to_owned), Some(asked_at));
         let Some(as_of) = self.listed_at() else { return BTreeSet::new() };
+        let begun = self.term.as_ref().map(|term| term.since);
+        let first = begun.is_some_and(|begun| begun <= as_of && before.is_none_or(|before| before < begun));
         let mut waited = BTreeSet::new();
         for (key, job) in &mut self.jobs {
-            if job.memory.objects_listed(as_of) {
+            if job.memory.objects_listed(as_of) || first {
                 waited.insert(key.clone());
             }
         }
