@@ -13,6 +13,8 @@ pub struct Timings {
     /// A call that is due for longer is not made on what was known when it fell due: the process may have been
     /// suspended. 1 s.
     pub overslept: SignedDuration,
+    /// How long after a call was let go everything that can wait stands back for it, unless it is answered before. 250 ms.
+    pub calls_first: SignedDuration,
     /// How long before a call the job is read fresh. 2 s.
     pub read_ahead: SignedDuration,
     /// How old a reading Off may be when an `activate` is sent. 3 s.
@@ -54,6 +56,7 @@ impl Default for Timings {
             channel_turn: s(60),
             claim_ahead: s(30),
             overslept: s(1),
+            calls_first: SignedDuration::from_millis(250),
             read_ahead: s(2),
             reading_fresh: s(3),
             believe_unanswered: s(10),
@@ -98,6 +101,7 @@ impl Timings {
             channel_turn,
             claim_ahead,
             overslept,
+            calls_first,
             read_ahead,
             reading_fresh,
             believe_unanswered,
@@ -119,6 +123,7 @@ impl Timings {
             channel_turn: channel_turn / by,
             claim_ahead: claim_ahead / by,
             overslept: overslept / by,
+            calls_first: calls_first / by,
             read_ahead: read_ahead / by,
             reading_fresh: reading_fresh / by,
             believe_unanswered: believe_unanswered / by,

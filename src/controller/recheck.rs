@@ -16,7 +16,7 @@ use super::apiserver::{WriteError, within};
 use super::raw::Raw;
 use super::shared::Shared;
 use super::step::Step;
-use super::window::{Stored, name_of};
+use super::writer::take_up;
 
 /// From so many on, one list of everything answers for all.
 const MANY: usize = 8;
@@ -112,15 +112,4 @@ async fn list(
         scope.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
     // Without a resourceVersion: what is stored, not what a cache has of it.
     within(api.list(&ListParams::default().fields(&format!("spec.jobID={}", job.job)))).await
-}
-
-fn take_up(shared: &Shared, object: Raw<JobStartStop>) {
-    let name = name_of(&object);
-    match Stored::read(object) {
-        Ok(stored) => {
-            let touched = shared.index().apply_window(stored);
-            shared.changed(touched);
-        }
-        Err(_) => shared.unread.push(name),
-    }
 }

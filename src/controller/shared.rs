@@ -70,6 +70,8 @@ pub(super) struct Shared {
     /// Calls let go and not answered yet, and when the last was let go, in milliseconds of the monotonic clock.
     calls: AtomicUsize,
     last_call: AtomicU64,
+    /// How long they are given way to, in the same milliseconds.
+    calls_first: u64,
 }
 
 /// The receiving ends.
@@ -93,9 +95,6 @@ pub(super) struct Ground {
 /// How long work that can wait gives way to deadlines at a time.
 const GIVE_WAY: Duration = Duration::from_millis(5);
 
-/// How long after the last call was let go calls count as going out, in milliseconds.
-const GOING_OUT: u64 = 250;
-
 /// Events waiting to be sent; more are dropped and counted.
 const NOTICES: usize = 1024;
 
@@ -106,6 +105,7 @@ impl Shared {
         let (lists, lists_out) = mpsc::unbounded_channel();
         let (notices, notices_out) = mpsc::channel(NOTICES);
         let shared = Self {
+            calls_first: u64::try_from(index.timings().calls_first.as_millis()).unwrap_or(0),
             index: Mutex::new(index),
             timetable: Timetable::default(),
             clock,
@@ -374,7 +374,7 @@ impl Shared {
     /// Some were let go a moment ago and are on their way. One that is not answered holds nothing up for long.
     fn calls_going_out(&self) -> bool {
         let since = self.millis().saturating_sub(self.last_call.load(Ordering::SeqCst));
-        self.calls.load(Ordering::SeqCst) > 0 && since < GOING_OUT && !self.closed.load(Ordering::SeqCst)
+        self.calls.load(Ordering::SeqCst) > 0 && since < self.calls_first && !self.closed.load(Ordering::SeqCst)
     }
 
     /// A deadline is due and has not been taken up yet: whatever can wait gives way.

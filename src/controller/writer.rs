@@ -154,7 +154,8 @@ fn stored(shared: &Shared, id: &WindowId, object: Raw<JobStartStop>, notices: Ve
     }
 }
 
-fn take_up(shared: &Shared, object: Raw<JobStartStop>) {
+/// A version of a window that was read or written: the index has it from now on.
+pub(super) fn take_up(shared: &Shared, object: Raw<JobStartStop>) {
     let name = name_of(&object);
     match Stored::read(object) {
         Ok(stored) => {

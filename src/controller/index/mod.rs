@@ -106,6 +106,10 @@ impl Index {
         self.jobs.keys().cloned().collect()
     }
 
+    pub(in crate::controller) fn timings(&self) -> &Timings {
+        &self.timings
+    }
+
     /// The flag's word on deletion.
     pub(in crate::controller) fn deletion_policy(&self) -> DeletionPolicy {
         self.deletion_policy
