@@ -50,6 +50,12 @@ impl WriteError {
     }
 }
 
+/// A resource version as a number. Those of one resource are ordered (Kubernetes 1.35 and later promise it; etcd has
+/// always made them so); `None`: not one that can be compared.
+pub(super) fn version_number(version: &str) -> Option<u64> {
+    version.parse().ok()
+}
+
 pub(super) async fn within<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, WriteError> {
     match timeout(LONGEST, call).await {
         Ok(answer) => answer.map_err(|error| Box::new(error).into()),

@@ -22,7 +22,7 @@ pub(super) async fn carry_out(shared: Arc<Shared>, order: Order) {
     match &order.request {
         LiveRequest::Look { job, id, for_call } => look(&shared, &order, job, id, *for_call).await,
         LiveRequest::List { jobs } => list(&shared, &order, jobs).await,
-        LiveRequest::Call { verb, job, .. } if hesitated(&shared, &order) => {
+        LiveRequest::Call { verb, job, .. } if hesitated(&shared, &order, *verb) => {
             shared.call_ended();
             not_sent(&shared, &order, *verb, job);
         }
@@ -85,12 +85,8 @@ async fn list(shared: &Shared, order: &Order, jobs: &BTreeMap<JobKey, AccountNam
 /// closes that.
 const HESITATION: SignedDuration = SignedDuration::from_secs(1);
 
-fn hesitated(shared: &Shared, order: &Order) -> bool {
-    let steps = match &order.request {
-        LiveRequest::Call { verb, .. } => step::OfCall::of(*verb),
-        _ => return false,
-    };
-    shared.steps.reached(steps.checked);
+fn hesitated(shared: &Shared, order: &Order, verb: Verb) -> bool {
+    shared.steps.reached(step::OfCall::of(verb).checked);
     shared.clock.now().duration_since(order.sent_at) > HESITATION || !shared.lease_holds()
 }
 

@@ -56,7 +56,8 @@ pub(super) async fn run(shared: Arc<Shared>, client: Client, scopes: Vec<Option<
 /// ([`super::index::Index::listed`]).
 async fn all(shared: Arc<Shared>, due: Vec<(JobKey, Recheck)>) {
     if due.iter().any(|(_, why)| why.renew) {
-        prove(&shared).await;
+        // One that cannot be renewed is lost by and by, and until then no call is let go.
+        shared.lease_proven().await;
     }
     let now = shared.clock.now();
     shared.index().objects_asked(due.iter().map(|(job, _)| job), now);
@@ -66,7 +67,7 @@ async fn all(shared: Arc<Shared>, due: Vec<(JobKey, Recheck)>) {
 
 async fn one(shared: &Shared, client: &Client, scopes: &[Option<String>], job: &JobKey, why: Recheck) {
     if why.renew {
-        prove(shared).await;
+        shared.lease_proven().await;
     }
     let asked_at = shared.clock.now();
     let newest = shared.newest_version();
@@ -96,11 +97,6 @@ async fn one(shared: &Shared, client: &Client, scopes: &[Option<String>], job: &
     // At once: a call that overslept waits for it.
     let loads = shared.decide(touched);
     shared.admit(loads, false);
-}
-
-async fn prove(shared: &Shared) {
-    // A lease that cannot be renewed is lost by and by, and until then no call is let go.
-    let _ = within(async { Ok(shared.tenure.prove(&shared.clock.moment()).await) }).await;
 }
 
 async fn list(

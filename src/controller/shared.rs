@@ -15,6 +15,7 @@ use crate::live::Endpoint;
 use crate::observe::{Metrics, Readiness};
 use crate::timetable::{Clock, Timetable};
 
+use super::apiserver::{version_number, within};
 use super::index::{Admitted, Index, LiveRequest, Order};
 use super::installations::Others;
 use super::load::LoadKey;
@@ -264,6 +265,12 @@ impl Shared {
         self.tenure.may_call(&self.clock.moment())
     }
 
+    /// Whether the Lease, asked anew, still names this process.
+    pub(super) async fn lease_proven(&self) -> bool {
+        let now = self.clock.moment();
+        matches!(within(async { Ok(self.tenure.prove(&now).await) }).await, Ok(true))
+    }
+
     /// The lease was renewed: the calls that waited for that are decided anew.
     pub(super) fn lease_renewed(&self) {
         let jobs = self.index().take_awaiting_lease();
@@ -304,7 +311,7 @@ impl Shared {
 
     /// A window of this version came by a watch.
     pub(super) fn version_seen(&self, version: Option<&str>) {
-        if let Some(version) = version.and_then(|version| version.parse().ok()) {
+        if let Some(version) = version.and_then(version_number) {
             self.newest_version.fetch_max(version, Ordering::SeqCst);
         }
     }
@@ -313,7 +320,7 @@ impl Shared {
     /// back, unless what it had stored was replaced by a backup: then every version known is void, and a watch that was
     /// resumed would stay silent until the versions have caught up.
     pub(super) fn version_told(&self, version: Option<&str>, seen: u64) {
-        let Some(version) = version.and_then(|version| version.parse::<u64>().ok()) else { return };
+        let Some(version) = version.and_then(version_number) else { return };
         if version >= seen {
             self.newest_version.fetch_max(version, Ordering::SeqCst);
             return;
@@ -329,7 +336,7 @@ impl Shared {
         self.newest_version.store(0, Ordering::SeqCst);
         self.metrics.store_went_back();
         self.index().versions_void();
-        self.went_back.notify_waiters();
+        self.went_back.notify_one();
         self.relist();
     }
 

@@ -8,6 +8,7 @@ use plan::{AccountName, Claim, Deletion, DeletionPolicy, ObjectName, Window, Win
 use crate::api::{self, JobStartStop, JobStartStopStatus};
 use crate::live::JobId;
 
+use super::apiserver::version_number;
 use super::attempts::Attempts;
 use super::foreign;
 use super::raw::{Raw, Read};
@@ -224,10 +225,9 @@ impl Stored {
         *self = Self { deletion, planned, planned_generation, writes, cut, claimed_elsewhere, expiry, ..newer };
     }
 
-    /// Whether this version of the object is older than `other`. Resource versions of one resource are ordered
-    /// numbers (Kubernetes 1.35 and later promise it; etcd has always made them so).
+    /// Whether this version of the object is older than `other`.
     pub(super) fn older_than(&self, other: &Self) -> bool {
-        let number = |stored: &Self| stored.resource_version.parse::<u64>().ok();
+        let number = |stored: &Self| version_number(&stored.resource_version);
         !other.void && matches!((number(self), number(other)), (Some(mine), Some(theirs)) if mine < theirs)
     }
 }

@@ -11,7 +11,7 @@ use plan::{AccountName, Claim, ObjectName, Reason, WindowId};
 
 use crate::api::{JobStartStop, JobStartStopStatus, LiveAccount};
 
-use super::apiserver::{Meta, WriteError, fetch, put_finalizers, put_status, within};
+use super::apiserver::{Meta, WriteError, fetch, put_finalizers, put_status, version_number};
 use super::expiry;
 use super::index::{AccountWrite, WindowWrite};
 use super::installations;
@@ -45,7 +45,7 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
         if installations::stands(shared, client, &claim).await {
             return stand_down(shared, id, write.name(), &claim);
         }
-        if !still_leads(shared).await {
+        if !shared.lease_proven().await {
             // Another process's word stands until the Lease, read anew, names this one.
             return later(shared, id, write.name(), &WriteError::LeaseUnproven);
         }
@@ -86,8 +86,8 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
         // The window was written by somebody else since: take that up, plan again, and never call again.
         Err(error) if error.is_conflict() => match fetch(client, name).await {
             Ok(object) => {
-                let number = |version: &str| version.parse::<u64>().ok();
-                if object.meta().resource_version.as_deref().and_then(number) < number(write.version()) {
+                let found = object.meta().resource_version.as_deref().and_then(version_number);
+                if found < version_number(write.version()) {
                     // Read at quorum, and older than what this write was computed on.
                     shared.store_went_back();
                 }
@@ -124,12 +124,6 @@ fn next_write(shared: &Shared, id: &WindowId) -> Option<Next> {
     let theirs = status::claim(&before.status).filter(|claim| !index.is_us(&claim.by));
     let replaces = theirs.filter(|theirs| status::claim(status).as_ref() != Some(theirs));
     Some(Next { write, notices, steps, replaces })
-}
-
-/// Whether the Lease, asked anew, still names this process.
-async fn still_leads(shared: &Shared) -> bool {
-    let now = shared.clock.moment();
-    matches!(within(async { Ok(shared.tenure.prove(&now).await) }).await, Ok(true))
 }
 
 /// Another installation is to make this start: ours makes none, and says so once for each claim.

@@ -13,7 +13,6 @@ use plan::election::{Election, LeaseRecord, News, Predecessor, Refusal, Step};
 use plan::lease::Before;
 use plan::{LeaseTimings, ObjectName, ProcessId, Term, TermId};
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 use crate::timetable::Clock;
 
@@ -130,19 +129,15 @@ impl Elector {
         format!("{instance}_{process}")
     }
 
-    /// Competes, and renews what is held, until it is lost or `stop`; then it is held still. What was called meanwhile is
-    /// to be recorded under [`Self::keep_until`], and the lease to be let go by [`Self::release`].
-    pub async fn compete_and_hold(&mut self, stop: &CancellationToken) -> End {
-        self.run(stop.cancelled()).await
-    }
-
     /// Renews what is held until `done`: that is, until the calls under way are recorded. Never competes: where the lease
     /// is not held (any more) this ends at once, and `done` is to be waited for without it.
     pub async fn keep_until(&mut self, done: impl Future<Output = ()>) -> End {
         if self.leads() { self.run(done).await } else { End::Lost }
     }
 
-    /// Competes, and renews what is held, until it is lost or `leave` says so. May be run again after either end. No request is in flight when it returns, a read aside.
+    /// Competes, and renews what is held, until it is lost or `leave` says so; then it is held still, to be let go by
+    /// [`Self::release`] once what was called is recorded. May be run again after either end. No
+    /// request is in flight when it returns, a read aside.
     pub async fn run(&mut self, leave: impl Future<Output = ()>) -> End {
         let mut leave = pin!(leave.fuse());
         let tenure = Arc::clone(&self.tenure);
@@ -244,14 +239,15 @@ impl Elector {
             Ok(lease) => {
                 self.untroubled();
                 self.may_watch = true;
-                if let (Some(before), Some(now)) = (self.election.lease(), lease.as_ref().map(stored)) {
+                let found = lease.as_ref().map(stored);
+                if let (Some(before), Some(now)) = (self.election.lease(), &found) {
                     let number = |version: &str| version.parse::<u64>().ok();
                     if before.uid == now.uid && number(&now.version) < number(&before.version) {
                         tracing::error!(lease = %self.name, reason = "LeaseWentBack", "an older version than before is stored");
                         self.tenure.store_went_back();
                     }
                 }
-                let news = self.election.read(lease.as_ref().map(stored), now);
+                let news = self.election.read(found, now);
                 self.object = lease;
                 news
             }

@@ -101,17 +101,6 @@ impl Tenure {
         }
     }
 
-    /// Waits until this process does not lead, or leads in another term than this one.
-    pub async fn until_over(&self, term: &TermId) {
-        loop {
-            let changed = self.changed.notified();
-            if self.term().is_none_or(|now| now.id != *term) {
-                return;
-            }
-            changed.await;
-        }
-    }
-
     /// Has the lease renewed, and waits until a renewal that was sent after `since` is answered. `false`: the term is
     /// over instead. The caller bounds the wait.
     pub async fn prove(&self, since: &Moment) -> bool {
@@ -165,7 +154,8 @@ impl Tenure {
 
     /// What the apiserver has stored was replaced by an older state: its version of the Lease went back.
     pub fn store_went_back(&self) {
-        self.went_back.notify_waiters();
+        // Kept for who does not wait just now: it is told once.
+        self.went_back.notify_one();
     }
 
     /// Waits until that is told.

@@ -28,16 +28,15 @@ pub(crate) fn inherit<'a>(entries: &'a [Entry], term: &Term, now: Timestamp) -> 
     for entry in &mut entries {
         let Some(claim) = foreign(entry, term).cloned() else { continue };
         let Some(record) = &mut entry.record else { continue };
-        if record.activation.is_pending() && !reported(&record.activation, &claim) {
+        if !reported(&record.activation, &claim) {
             perhaps_called(record, &claim, term, now);
         }
-        if record.activation.is_pending() {
-            record.claim = None;
-        }
+        record.claim = None;
     }
     Cow::Owned(entries)
 }
 
+/// Another process's claim on a start that is not settled.
 fn foreign<'a>(entry: &'a Entry, term: &Term) -> Option<&'a Claim> {
     let record = entry.record.as_ref().filter(|record| record.activation.is_pending())?;
     record.claim.as_ref().filter(|claim| claim.by != term.by)

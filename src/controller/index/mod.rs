@@ -14,6 +14,7 @@ mod stored;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -43,7 +44,7 @@ pub(in crate::controller) struct Index {
     deletion_policy: DeletionPolicy,
     /// The term in which this process leads. Before that nothing is decided: it is another's to decide, and a window
     /// not yet seen may want the channel on.
-    term: Option<Term>,
+    term: Option<Arc<Term>>,
     /// By scope, when the last complete list of its windows was asked for; `None`: there was none yet.
     lists: BTreeMap<Option<String>, Option<Timestamp>>,
     /// What the installed definition lacks of the status, if anything.
@@ -100,7 +101,7 @@ impl Index {
 
     /// This process leads from now on; every job is to be decided.
     pub(in crate::controller) fn lead(&mut self, term: Term) -> BTreeSet<JobKey> {
-        self.term = Some(term);
+        self.term = Some(Arc::new(term));
         // Only now is it known which of them no window uses any more.
         self.stale_accounts.extend(self.accounts.keys().cloned());
         self.jobs.keys().cloned().collect()

@@ -1,6 +1,7 @@
 //! How fresh the index is: lists of all windows, and reads of one job's.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use plan::{Claim, JobKey, ProcessId, WindowId};
@@ -104,7 +105,7 @@ impl Index {
     pub(super) fn lists_moved(&mut self, by: SignedDuration) {
         let moved = |at: &mut Timestamp| *at = at.checked_add(by).unwrap_or(*at);
         self.lists.values_mut().flatten().for_each(moved);
-        if let Some(term) = &mut self.term {
+        if let Some(term) = self.term.as_mut().map(Arc::make_mut) {
             moved(&mut term.since);
             moved(&mut term.others_until);
         }

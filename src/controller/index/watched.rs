@@ -9,6 +9,7 @@ use plan::{AccountName, Deletion, JobKey, ObjectName, WindowId};
 
 use crate::api::JobStartStop;
 use crate::controller::accounts::Account;
+use crate::controller::apiserver::version_number;
 use crate::controller::raw::Raw;
 use crate::controller::window::{Stored, Unusable};
 
@@ -204,7 +205,7 @@ impl Index {
         secret: Secret,
         now: Timestamp,
     ) -> BTreeSet<JobKey> {
-        let version = |secret: &Secret| secret.metadata.resource_version.as_ref()?.parse::<u64>().ok();
+        let version = |secret: &Secret| version_number(secret.metadata.resource_version.as_ref()?);
         match self.secrets.get(name) {
             None => BTreeSet::new(),
             Some(Some(known)) if version(known) >= version(&secret) => BTreeSet::new(),

@@ -99,7 +99,7 @@ impl Candidate {
         let mut elector = Elector::new(link.client(), lease, "pod", process.clone(), timings, watch, told);
         let (stopped, done, lost) = (stop.clone(), recorded.clone(), Arc::clone(&losses));
         let life = async move {
-            while elector.compete_and_hold(&stopped).await == End::Lost {
+            while elector.run(stopped.cancelled()).await == End::Lost {
                 lost.lock().unwrap().push(Instant::now());
             }
             if elector.keep_until(done.cancelled()).await == End::Lost {
