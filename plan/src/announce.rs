@@ -3,7 +3,6 @@
 use crate::conditions::{self, Health};
 use crate::reason::Reason;
 use crate::record::{Record, Task, TaskState};
-use crate::window::Window;
 
 /// An event to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +17,10 @@ pub struct Announcement {
     pub note: String,
 }
 
-/// What changed from the stored record to the next, in words. `before` is `None` when nothing was stored.
+/// What changed from the stored record to the next, in words. `before` is `None` when nothing was stored; `suspended`:
+/// no start is to be made.
 pub fn changes(
-    window: &Window,
+    suspended: bool,
     before: Option<(&Record, bool)>,
     after: &Record,
     conflict: Option<&str>,
@@ -29,8 +29,8 @@ pub fn changes(
     let old = before.map(|(record, _)| record);
     all.extend(task_change("Activate", old.map(|r| &r.activation), &after.activation));
     all.extend(task_change("Deactivate", old.map(|r| &r.deactivation), &after.deactivation));
-    let health = conditions::health(window, after);
-    let old_health = old.map(|r| conditions::health(window, r));
+    let health = conditions::health(suspended, after);
+    let old_health = old.map(|r| conditions::health(suspended, r));
     if old_health.as_ref().map(Health::reason) != Some(health.reason()) {
         let told = all.iter().any(|a: &Announcement| a.reason == health.reason());
         match &health {
@@ -41,7 +41,7 @@ pub fn changes(
                     warning: *reason != Reason::Scheduled,
                     reason: *reason,
                     action: "Check",
-                    note: note.clone(),
+                    note: note.to_string(),
                 });
             }
             Health::Reconciling(reason, note) | Health::Stalled(reason, note)
@@ -50,7 +50,7 @@ pub fn changes(
                     && *reason != Reason::Checking
                     && after.trouble.as_ref().is_some_and(|t| t.reason == *reason) =>
             {
-                all.push(Announcement { warning: true, reason: *reason, action: "Check", note: note.clone() });
+                all.push(Announcement { warning: true, reason: *reason, action: "Check", note: note.to_string() });
             }
             _ => {}
         }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn told(before: Option<&Record>, after: &Record) -> Vec<(&'static str, bool)> {
-        changes(&fixtures::window("w"), before.map(|record| (record, false)), after, None)
+        changes(false, before.map(|record| (record, false)), after, None)
             .into_iter()
             .map(|event| (event.reason.as_str(), event.warning))
             .collect()
@@ -215,8 +215,7 @@ mod tests {
 
     #[test]
     fn an_overlap_is_told_when_it_begins() {
-        let window = fixtures::window("w");
-        let of = |was: bool, is: Option<&str>| changes(&window, Some((&seen(), was)), &seen(), is).len();
+        let of = |was: bool, is: Option<&str>| changes(false, Some((&seen(), was)), &seen(), is).len();
         assert_eq!((of(false, Some("live/v")), of(true, Some("live/v")), of(true, None)), (1, 0, 0));
     }
 
@@ -233,7 +232,7 @@ mod tests {
         for (reason, warning) in rows {
             let mut after = seen();
             after.deactivation.settle(TaskState::Finished, reason, "");
-            let told = changes(&fixtures::window("w"), Some((&seen(), false)), &after, None);
+            let told = changes(false, Some((&seen(), false)), &after, None);
             let stop = told.iter().find(|event| event.action == "Deactivate").unwrap();
             assert_eq!((stop.reason, stop.warning), (reason, warning));
             assert!(!stop.note.is_empty());

@@ -29,7 +29,7 @@ mod tests {
     }
 
     fn job(name: usize) -> JobKey {
-        JobKey { endpoint: "https://live".into(), job: format!("job-{name}") }
+        JobKey { endpoint: "https://live".into(), job: format!("job-{name}").into() }
     }
 
     /// Which of these starts, each of a job of its own, come short.

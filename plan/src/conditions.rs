@@ -1,9 +1,12 @@
 //! The conditions: a record in the words of Kubernetes.
 
+use std::fmt;
+
+use jiff::Timestamp;
+
 use crate::phase::Phase;
 use crate::reason::Reason;
 use crate::record::{OnAir, Record, TaskState};
-use crate::window::Window;
 
 /// A condition's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,19 +47,48 @@ pub struct Condition {
     pub message: String,
 }
 
-/// Whether a window is as it should be. One of three by construction, so that no status ever shows two of
-/// Ready=True, Reconciling=True and Stalled=True.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Health {
-    /// As it should be.
-    Ready(Reason, String),
-    /// Not yet, or not now; may come right by itself.
-    Reconciling(Reason, String),
-    /// A person has to act (some are retried all the same).
-    Stalled(Reason, String),
+/// The sentence of a condition. It is put into words only where it is shown: most plans change nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// As it stands.
+    Text(&'a str),
+    /// The start is ahead, at this time.
+    StartsAt(Timestamp),
+    /// On air, up to this time.
+    OnAirUntil(Timestamp),
+    /// Off air before the stop was due.
+    OffAirBefore {
+        /// The stop.
+        stop: Timestamp,
+        /// Why it is off.
+        why: Reason,
+    },
 }
 
-impl Health {
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::StartsAt(start) => write!(f, "Starts at {start}."),
+            Self::OnAirUntil(stop) => write!(f, "On air until {stop}."),
+            Self::OffAirBefore { stop, why } => write!(f, "Off air before its stop at {stop}. {}", why.meaning()),
+        }
+    }
+}
+
+/// Whether a window is as it should be. One of three by construction, so that no status ever shows two of
+/// Ready=True, Reconciling=True and Stalled=True.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health<'a> {
+    /// As it should be.
+    Ready(Reason, Said<'a>),
+    /// Not yet, or not now; may come right by itself.
+    Reconciling(Reason, Said<'a>),
+    /// A person has to act (some are retried all the same).
+    Stalled(Reason, Said<'a>),
+}
+
+impl<'a> Health<'a> {
     /// The reason shown on the Ready condition.
     pub fn reason(&self) -> Reason {
         match self {
@@ -65,20 +97,22 @@ impl Health {
     }
 
     /// The sentence shown on the Ready condition.
-    pub fn message(&self) -> &str {
+    pub fn said(&self) -> Said<'a> {
         match self {
-            Self::Ready(_, message) | Self::Reconciling(_, message) | Self::Stalled(_, message) => message,
+            Self::Ready(_, said) | Self::Reconciling(_, said) | Self::Stalled(_, said) => *said,
         }
     }
 
-    fn of_trouble(reason: Reason, message: String) -> Self {
-        if reason.stalls() { Self::Stalled(reason, message) } else { Self::Reconciling(reason, message) }
+    /// Not as it should be, for this reason.
+    pub fn of_trouble(reason: Reason, message: &'a str) -> Self {
+        let said = Said::Text(message);
+        if reason.stalls() { Self::Stalled(reason, said) } else { Self::Reconciling(reason, said) }
     }
 
     /// Ready, and beside it Reconciling or Stalled where it is not.
     pub fn conditions(&self) -> Vec<Condition> {
         let condition =
-            |kind, status| Condition { kind, status, reason: self.reason(), message: self.message().to_owned() };
+            |kind, status| Condition { kind, status, reason: self.reason(), message: self.said().to_string() };
         match self {
             Self::Ready(..) => vec![condition("Ready", Status::True)],
             Self::Reconciling(..) => vec![condition("Ready", Status::False), condition("Reconciling", Status::True)],
@@ -87,12 +121,12 @@ impl Health {
     }
 }
 
-/// How a window is, after the table of the design (section 2).
-pub fn health(window: &Window, record: &Record) -> Health {
+/// How a window is, after the table of the design (section 2). `suspended`: no start is to be made.
+pub fn health(suspended: bool, record: &Record) -> Health<'_> {
     let (activation, deactivation) = (&record.activation, &record.deactivation);
     match Phase::of(record) {
         _ if deactivation.state == TaskState::Failed => {
-            Health::Stalled(deactivation.reason.unwrap_or(Reason::StopGivenUp), deactivation.message.clone())
+            Health::Stalled(deactivation.reason.unwrap_or(Reason::StopGivenUp), Said::Text(&deactivation.message))
         }
         Phase::Finished => Health::Ready(Reason::Finished, said(&deactivation.message, "Started and stopped.")),
         Phase::Cancelled if record.settled() => {
@@ -104,51 +138,49 @@ pub fn health(window: &Window, record: &Record) -> Health {
         }
         Phase::Missed | Phase::Failed if record.activation.state == TaskState::Failed => {
             let reason = activation.reason.unwrap_or(Reason::StartMissed);
+            let message = Said::Text(&activation.message);
             match reason {
                 // Neither is a miss that somebody has to act on.
-                Reason::Suspended | Reason::WindowPast => Health::Ready(reason, activation.message.clone()),
-                _ => Health::Stalled(reason, activation.message.clone()),
+                Reason::Suspended | Reason::WindowPast => Health::Ready(reason, message),
+                _ => Health::Stalled(reason, message),
             }
         }
-        _ => under_way(window, record),
+        _ => under_way(suspended, record),
     }
 }
 
-fn under_way(window: &Window, record: &Record) -> Health {
+fn under_way(suspended: bool, record: &Record) -> Health<'_> {
     let (activation, deactivation) = (&record.activation, &record.deactivation);
     // A stop or a start that is due says more than what a look found wrong: it carries the same text.
     if let (TaskState::Pending, Some(reason)) = (deactivation.state, deactivation.reason) {
-        return Health::of_trouble(reason, deactivation.message.clone());
+        return Health::of_trouble(reason, &deactivation.message);
     }
     if let Some(trouble) = &record.trouble {
-        return Health::of_trouble(trouble.reason, trouble.message.clone());
+        return Health::of_trouble(trouble.reason, &trouble.message);
     }
+    let waits = Said::Text("Suspended: no start is made while spec.suspend is true.");
     match (activation.state, activation.reason) {
-        (TaskState::Pending, Some(Reason::Suspended)) => {
-            Health::Ready(Reason::Suspended, "Suspended: no start is made while spec.suspend is true.".into())
-        }
+        (TaskState::Pending, Some(Reason::Suspended)) => Health::Ready(Reason::Suspended, waits),
         // It is called again; only when its time is over is it a miss.
         (TaskState::Pending, Some(reason @ Reason::StartNotConfirmed)) => {
-            Health::Reconciling(reason, activation.message.clone())
+            Health::Reconciling(reason, Said::Text(&activation.message))
         }
-        (TaskState::Pending, Some(reason)) => Health::of_trouble(reason, activation.message.clone()),
+        (TaskState::Pending, Some(reason)) => Health::of_trouble(reason, &activation.message),
         (TaskState::Pending, None) if record.verified_at.is_none() => {
-            Health::Reconciling(Reason::Checking, "Checking key and job.".into())
+            Health::Reconciling(Reason::Checking, Said::Text("Checking key and job."))
         }
-        (TaskState::Pending, None) if window.suspend => {
-            Health::Ready(Reason::Suspended, "Suspended: no start is made while spec.suspend is true.".into())
-        }
-        (TaskState::Pending, None) => Health::Ready(Reason::Scheduled, format!("Starts at {}.", activation.call_at)),
+        (TaskState::Pending, None) if suspended => Health::Ready(Reason::Suspended, waits),
+        (TaskState::Pending, None) => Health::Ready(Reason::Scheduled, Said::StartsAt(activation.call_at)),
         _ if record.on_air == OnAir::False => {
-            let reason = record.drift.unwrap_or(Reason::StoppedExternally);
-            Health::Ready(reason, format!("Off air before its stop at {}. {}", deactivation.call_at, reason.meaning()))
+            let why = record.drift.unwrap_or(Reason::StoppedExternally);
+            Health::Ready(why, Said::OffAirBefore { stop: deactivation.call_at, why })
         }
-        _ => Health::Ready(Reason::OnAir, format!("On air until {}.", deactivation.call_at)),
+        _ => Health::Ready(Reason::OnAir, Said::OnAirUntil(deactivation.call_at)),
     }
 }
 
-fn said(message: &str, otherwise: &str) -> String {
-    if message.is_empty() { otherwise.to_owned() } else { message.to_owned() }
+fn said<'a>(message: &'a str, otherwise: &'static str) -> Said<'a> {
+    Said::Text(if message.is_empty() { otherwise } else { message })
 }
 
 /// The `OnAir` condition; `None` once another window speaks for the channel.
@@ -174,8 +206,8 @@ pub fn on_air(record: &Record) -> Option<Condition> {
 }
 
 /// Every condition of a window, in the order shown.
-pub fn of(window: &Window, record: &Record, conflict: Option<&str>) -> Vec<Condition> {
-    let mut all = health(window, record).conditions();
+pub fn of(suspended: bool, record: &Record, conflict: Option<&str>) -> Vec<Condition> {
+    let mut all = health(suspended, record).conditions();
     all.extend(on_air(record));
     if let Some(with) = conflict {
         all.push(Condition {
@@ -189,7 +221,7 @@ pub fn of(window: &Window, record: &Record, conflict: Option<&str>) -> Vec<Condi
         let message = reason.meaning().to_owned();
         all.push(Condition { kind: "Drifted", status: Status::True, reason, message });
     }
-    if window.suspend && record.activation.is_pending() {
+    if suspended && record.activation.is_pending() {
         all.push(Condition {
             kind: "Suspended",
             status: Status::True,
@@ -239,7 +271,7 @@ mod tests {
     }
 
     fn ready_of(record: &Record) -> (&'static str, Reason) {
-        match health(&fixtures::window("w"), record) {
+        match health(false, record) {
             Health::Ready(reason, _) => ("Ready", reason),
             Health::Reconciling(reason, _) => ("Reconciling", reason),
             Health::Stalled(reason, _) => ("Stalled", reason),
@@ -309,7 +341,7 @@ mod tests {
                 let mut record = record(activation, (TaskState::Pending, None));
                 record.trouble = Some(Trouble { reason, message: "text of the vendor".into() });
                 assert_eq!(ready_of(&record), (kind, reason));
-                assert_eq!(health(&fixtures::window("w"), &record).message(), "text of the vendor");
+                assert_eq!(health(false, &record).said(), Said::Text("text of the vendor"));
             }
         }
     }
@@ -332,7 +364,7 @@ mod tests {
                     for second in [None, Some(*first)] {
                         let mut record = record((activation, Some(*first)), (deactivation, second));
                         record.trouble = Some(Trouble { reason: *first, message: String::new() });
-                        let all = of(&fixtures::window("w"), &record, Some("live/other"));
+                        let all = of(false, &record, Some("live/other"));
                         let holds = |kind: &str| all.iter().any(|c| c.kind == kind && c.status == Status::True);
                         let sure = ["Ready", "Reconciling", "Stalled"].into_iter().filter(|kind| holds(kind)).count();
                         assert_eq!(sure, 1, "{activation:?}/{deactivation:?} {first}: {all:?}");
@@ -394,17 +426,14 @@ mod tests {
 
     #[test]
     fn conflict_suspension_and_short_capacity_stand_beside_ready() {
-        let kinds = |window: &Window, record: &Record, conflict| -> Vec<_> {
-            of(window, record, conflict).into_iter().map(|c| c.kind).collect()
+        let kinds = |suspended, record: &Record, conflict| -> Vec<_> {
+            of(suspended, record, conflict).into_iter().map(|c| c.kind).collect()
         };
-        let mut window = fixtures::window("w");
         let waiting = record((TaskState::Pending, None), (TaskState::Pending, None));
-        assert_eq!(kinds(&window, &waiting, None), ["Ready", "OnAir"]);
-        assert_eq!(kinds(&window, &waiting, Some("live/other")), ["Ready", "OnAir", "Conflict"]);
-        window.suspend = true;
-        assert_eq!(kinds(&window, &waiting, None), ["Ready", "OnAir", "Suspended"]);
-        window.suspend = false;
+        assert_eq!(kinds(false, &waiting, None), ["Ready", "OnAir"]);
+        assert_eq!(kinds(false, &waiting, Some("live/other")), ["Ready", "OnAir", "Conflict"]);
+        assert_eq!(kinds(true, &waiting, None), ["Ready", "OnAir", "Suspended"]);
         let short = record((TaskState::Pending, Some(Reason::WaitingForCapacity)), (TaskState::Pending, None));
-        assert_eq!(kinds(&window, &short, None), ["Ready", "Reconciling", "OnAir", "CapacityShort"]);
+        assert_eq!(kinds(false, &short, None), ["Ready", "Reconciling", "OnAir", "CapacityShort"]);
     }
 }

@@ -1,16 +1,17 @@
-//! Names of the things a plan speaks of.
+//! Names of the things a plan speaks of. Their text is shared: the same names stand in many places at once.
 
 use std::fmt;
+use std::sync::Arc;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Takes the name as it is.
-            pub fn new(name: impl Into<String>) -> Self {
+            pub fn new(name: impl Into<Arc<str>>) -> Self {
                 Self(name.into())
             }
 
@@ -58,14 +59,14 @@ impl TermId {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName {
     /// Its namespace.
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// Its name there.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl ObjectName {
     /// Namespace first, as in `namespace/name`.
-    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+    pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
     }
 }
@@ -83,9 +84,9 @@ pub type AccountName = ObjectName;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobKey {
     /// Origin of the Live API, such as `https://api.bcovlive.io`.
-    pub endpoint: String,
+    pub endpoint: Arc<str>,
     /// The job's id there.
-    pub job: String,
+    pub job: Arc<str>,
 }
 
 impl fmt::Display for JobKey {

@@ -174,12 +174,12 @@ pub struct Memory {
     pub(crate) seen: Option<Seen>,
     /// Since when the same reading was seen without another between.
     pub(crate) reading_since: Option<Timestamp>,
-    /// The last look by account.
-    pub(crate) looks: BTreeMap<AccountName, Look>,
+    /// The last look by account. One account, most often: a map of the library takes room for eleven.
+    looks: Vec<(AccountName, Look)>,
     /// A look under way: since when.
     pub(crate) looking_since: Option<Timestamp>,
-    /// The last call.
-    pub(crate) call: Option<Call>,
+    /// The last call; most jobs have had none.
+    pub(crate) call: Option<Box<Call>>,
     /// Answers "job not found" without a reading since, by account: another key's say nothing.
     pub(crate) not_found: BTreeMap<AccountName, NotFound>,
     /// Accounts that the Live API rejected when they were last tried.
@@ -262,7 +262,7 @@ impl Memory {
             seen.at = seen.at.checked_sub(stale).unwrap_or(seen.at);
             seen.asked_at = seen.asked_at.checked_sub(stale).unwrap_or(seen.asked_at);
         }
-        for look in self.looks.values_mut() {
+        for (_, look) in &mut self.looks {
             moved(&mut look.at);
             moved(&mut look.asked_at);
         }
@@ -290,6 +290,20 @@ impl Memory {
         }
     }
 
+    /// The last look with this account's key.
+    pub(crate) fn look(&self, account: &AccountName) -> Option<&Look> {
+        self.looks.iter().find(|(name, _)| name == account).map(|(_, look)| look)
+    }
+
+    fn note_look(&mut self, account: &AccountName, look: Look) {
+        if let Some((_, last)) = self.looks.iter_mut().find(|(name, _)| name == account) {
+            *last = look;
+        } else {
+            self.looks.reserve_exact(1);
+            self.looks.push((account.clone(), look));
+        }
+    }
+
     /// A look was sent.
     pub fn look_sent(&mut self, at: Timestamp) {
         self.held_back = None;
@@ -302,7 +316,7 @@ impl Memory {
         self.clock_proven = true;
         self.not_found.clear();
         self.rejections.remove(account);
-        self.looks.insert(account.clone(), Look { asked_at: seen.asked_at, at: seen.at, error: None, failures: 0 });
+        self.note_look(account, Look { asked_at: seen.asked_at, at: seen.at, error: None, failures: 0 });
         self.see(seen);
     }
 
@@ -325,8 +339,8 @@ impl Memory {
             run.count += 1;
         }
         self.note_rejection(account, error.reason, at);
-        let failures = self.looks.get(account).map_or(0, |look| look.failures) + 1;
-        self.looks.insert(account.clone(), Look { asked_at, at, error: Some(error), failures });
+        let failures = self.look(account).map_or(0, |look| look.failures) + 1;
+        self.note_look(account, Look { asked_at, at, error: Some(error), failures });
     }
 
     fn note_rejection(&mut self, account: &AccountName, reason: Reason, at: Timestamp) {
@@ -362,7 +376,8 @@ impl Memory {
             .filter(|last| last.verb == verb && last.windows.iter().any(|window| windows.contains(window)))
             .and_then(|last| if last.refused() { last.earlier } else { Some(last.sent_at) });
         let account = Some(account.clone());
-        self.call = Some(Call { verb, account, windows, sent_at, attempt, answered: None, earlier, rekeyed: false });
+        self.call =
+            Some(Box::new(Call { verb, account, windows, sent_at, attempt, answered: None, earlier, rekeyed: false }));
     }
 
     /// The call under way was answered, or given up on.
@@ -396,7 +411,7 @@ impl Memory {
 
     /// Nothing is under way.
     pub fn idle(&self) -> bool {
-        self.looking_since.is_none() && !self.call.as_ref().is_some_and(Call::under_way)
+        self.looking_since.is_none() && !self.call.as_deref().is_some_and(Call::under_way)
     }
 
     /// An activation of ours is under way, or may be: it takes one of the account's slots (vendor: more than five
@@ -416,7 +431,7 @@ impl Memory {
     /// The key or the account changed: what went wrong with the old one says nothing any more, and what waits for
     /// its next try is tried at once.
     pub fn forget_failures(&mut self, account: &AccountName) {
-        self.looks.retain(|name, look| name != account || look.error.is_none());
+        self.looks.retain(|(name, look)| name != account || look.error.is_none());
         self.not_found.remove(account);
         self.rejections.remove(account);
         if let Some(call) = self.call.as_mut().filter(|call| call.account.as_ref() == Some(account)) {
@@ -426,7 +441,7 @@ impl Memory {
 
     /// The last call.
     pub fn last_call(&self) -> Option<&Call> {
-        self.call.as_ref()
+        self.call.as_deref()
     }
 
     /// The last reading.

@@ -132,7 +132,8 @@ pub struct AccountLimits {
     #[schemars(range(max = 10_000))]
     pub requests_per_second: u32,
 
-    /// How many requests may be waiting for an answer at one moment. 0: no limit. Default: 16.
+    /// How many requests may be waiting for an answer at one moment. 0: no limit, except that checks which nobody waits
+    /// for go out at most 16 at a time. Default: 16.
     #[schemars(range(max = 10_000))]
     pub concurrent_requests: u32,
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use plan::admit::Limits;
-use plan::conditions::{Condition, Health, Status};
+use plan::conditions::{Condition, Health, Said, Status};
 use plan::skew::Skew;
 use plan::{DeletionPolicy, ObjectName, Reason, Trouble};
 use serde_json::json;
@@ -231,7 +231,10 @@ impl Account {
 
     /// The status it should bear now.
     pub(super) fn render(&self, windows: api::WindowCounts, skew: Skew, now: Timestamp) -> LiveAccountStatus {
-        let mut conditions = self.health().conditions();
+        let trouble = self.trouble();
+        let ready = Health::Ready(Reason::AccountReady, Said::Text("Calls can be made."));
+        let health = trouble.as_ref().map_or(ready, |trouble| Health::of_trouble(trouble.reason, &trouble.message));
+        let mut conditions = health.conditions();
         conditions.push(self.key_condition());
         conditions.extend(skew_condition(skew));
         LiveAccountStatus {
@@ -248,15 +251,11 @@ impl Account {
         }
     }
 
-    fn health(&self) -> Health {
-        match self.unreadable.clone().or_else(|| self.access()).or_else(|| self.key_gone.clone()) {
-            Some(Trouble { reason, message }) if reason.stalls() => Health::Stalled(reason, message),
-            Some(Trouble { reason, message }) => Health::Reconciling(reason, message),
-            None if self.key_accepted == Some(false) => {
-                Health::Stalled(Reason::KeyRefused, Reason::KeyRefused.meaning().into())
-            }
-            None => Health::Ready(Reason::AccountReady, "Calls can be made.".into()),
-        }
+    /// What is wrong with it, if anything.
+    fn trouble(&self) -> Option<Trouble> {
+        let refused = || trouble(Reason::KeyRefused, Reason::KeyRefused.meaning());
+        let known = self.unreadable.clone().or_else(|| self.access()).or_else(|| self.key_gone.clone());
+        known.or_else(|| (self.key_accepted == Some(false)).then(refused))
     }
 
     fn key_condition(&self) -> Condition {

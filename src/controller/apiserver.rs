@@ -77,8 +77,8 @@ where
     K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()> + DeserializeOwned,
 {
     let mut metadata = json!({
-        "name": meta.name.name,
-        "namespace": meta.name.namespace,
+        "name": *meta.name.name,
+        "namespace": *meta.name.namespace,
         "resourceVersion": meta.resource_version,
     });
     if let Some(uid) = meta.uid {

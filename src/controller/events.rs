@@ -49,7 +49,7 @@ fn event(notice: &Notice, instance: &str, now: Timestamp, number: u64) -> Event 
         // Unique over restarts by its time, and within a process by its number; long names of objects are cut.
         metadata: ObjectMeta {
             name: Some(format!("{:.200}.{:x}.{number:x}", notice.object.name, now.as_microsecond())),
-            namespace: Some(notice.object.namespace.clone()),
+            namespace: Some(notice.object.namespace.to_string()),
             ..ObjectMeta::default()
         },
         action: Some((*action).to_owned()),
@@ -59,8 +59,8 @@ fn event(notice: &Notice, instance: &str, now: Timestamp, number: u64) -> Event 
         regarding: Some(ObjectReference {
             api_version: Some(format!("{GROUP}/{VERSION}")),
             kind: Some("JobStartStop".to_owned()),
-            name: Some(notice.object.name.clone()),
-            namespace: Some(notice.object.namespace.clone()),
+            name: Some(notice.object.name.to_string()),
+            namespace: Some(notice.object.namespace.to_string()),
             uid: Some(notice.uid.clone()),
             resource_version: Some(notice.resource_version.clone()),
             ..ObjectReference::default()

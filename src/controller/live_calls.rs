@@ -12,7 +12,8 @@ use plan::{AccountName, JobKey, LookError, Outcome, Reading, Reason, Seen, Verb}
 
 use crate::live::{Job, JobId, LiveError};
 
-use super::index::{LiveRequest, Order};
+use super::index::{Listed, LiveRequest, Order};
+use super::journal::Line;
 use super::shared::Shared;
 use super::step;
 
@@ -56,18 +57,12 @@ async fn look(shared: &Shared, order: &Order, key: &JobKey, id: &JobId, for_call
 
 async fn list(shared: &Shared, order: &Order, jobs: &BTreeMap<JobKey, AccountName>) {
     let asked_at = shared.clock.now();
-    let answer = order.client.list_all(true).await;
+    let answer = pages(shared, order, jobs).await;
     let at = shared.clock.now();
-    shared.metrics.live_request("list", answer.as_ref().err(), at.duration_since(asked_at));
     match answer {
-        Ok(answer) => {
-            told(shared, order, asked_at, at, answer.date);
-            let endpoint = order.client.endpoint().to_string();
-            let key = |job: &Job| JobKey { endpoint: endpoint.clone(), job: job.id.clone() };
-            let readings: BTreeMap<JobKey, Seen> =
-                answer.value.into_iter().map(|job| (key(&job), seen(job, asked_at, at))).collect();
-            tracing::debug!(asked = jobs.len(), listed = readings.len(), "jobs listed");
-            shared.index().list_answered(&order.origin, jobs, readings, (asked_at, at));
+        Ok(listed) => {
+            tracing::debug!(asked = jobs.len(), listed = listed.jobs, "jobs listed");
+            shared.index().list_answered(&order.origin, jobs, listed, (asked_at, at));
         }
         Err(error) => {
             let (error, heard) = (look_error(&error), heard(&error));
@@ -76,6 +71,29 @@ async fn list(shared: &Shared, order: &Order, jobs: &BTreeMap<JobKey, AccountNam
         }
     }
     shared.answered(jobs.keys().cloned(), &order.origin.load);
+}
+
+/// Reads the list to its end, and keeps what it shows of these jobs.
+async fn pages(shared: &Shared, order: &Order, jobs: &BTreeMap<JobKey, AccountName>) -> Result<Listed, LiveError> {
+    let endpoint = order.client.endpoint().origin();
+    let mut listed = Listed::default();
+    let mut pages = order.client.pages(true);
+    loop {
+        let asked_at = shared.clock.now();
+        let Some(page) = pages.next().await else { return Ok(listed) };
+        let at = shared.clock.now();
+        shared.metrics.live_request("list", page.as_ref().err(), at.duration_since(asked_at));
+        let page = page?;
+        told(shared, order, asked_at, at, page.date);
+        listed.pages += 1;
+        listed.jobs += page.value.len();
+        for job in page.value {
+            let key = JobKey { endpoint: Arc::clone(&endpoint), job: job.id.as_str().into() };
+            if jobs.contains_key(&key) {
+                listed.seen.insert(key, seen(job, asked_at, at));
+            }
+        }
+    }
 }
 
 /// From a decision to its call it is less than a millisecond. Longer, and the process was suspended between the two: the
@@ -110,7 +128,8 @@ async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &Job
     // passed, or a stop that was due: both are read before they are made again.
     let first = poll_once(asked.as_mut()).await;
     shared.steps.reached(steps.sent);
-    tracing::info!(job = %key, account = %order.origin.account, verb = verb.as_str(), "calling");
+    let (job, account) = (key.clone(), order.origin.account.clone());
+    shared.journal.note(Line::Sent { job, account, verb, at: order.sent_at });
     let answer = match first {
         Some(answer) => answer,
         None => asked.await,
@@ -124,13 +143,7 @@ async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &Job
     }
     let (outcome, heard) =
         answer.map_or_else(|error| (outcome(&error), heard(&error)), |_| (Outcome::Accepted, Heard::Answer));
-    match &outcome {
-        Outcome::Accepted => tracing::info!(job = %key, verb = verb.as_str(), "accepted"),
-        Outcome::Unanswered(why) => tracing::warn!(job = %key, verb = verb.as_str(), why, "answer lost"),
-        Outcome::Refused { reason, message, .. } => {
-            tracing::warn!(job = %key, verb = verb.as_str(), %reason, message, "refused");
-        }
-    }
+    shared.journal.note(Line::Answered { job: key.clone(), verb, at, outcome: outcome.clone() });
     shared.index().call_answered(&order.origin, key, at, outcome, heard);
     // Nothing is due yet that this leads to; others' calls may be.
     shared.answered_later(key.clone(), &order.origin.load);

@@ -1,6 +1,7 @@
 //! Loads: what one key at one endpoint is asked for, however many `LiveAccounts` name it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use plan::admit::{Limits, Load, Urgency};
@@ -8,16 +9,18 @@ use plan::{AccountName, JobKey, ReadPurpose, Timings, Want};
 
 use crate::live::{KeyFingerprint, LiveClient};
 
+use super::wanted::Wanted;
+
 /// Names a load: an endpoint and a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LoadKey {
-    endpoint: String,
+    endpoint: Arc<str>,
     key: KeyFingerprint,
 }
 
 impl LoadKey {
     pub(super) fn of(client: &LiveClient) -> Self {
-        Self { endpoint: client.endpoint().to_string(), key: client.key_fingerprint() }
+        Self { endpoint: client.endpoint().origin(), key: client.key_fingerprint() }
     }
 }
 
@@ -34,7 +37,7 @@ pub(super) struct Origin {
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     pub(super) load: Load,
-    pub(super) wanted: BTreeMap<JobKey, Vec<Want>>,
+    pub(super) wanted: Wanted,
     /// The accounts that share it, and what each allows.
     members: BTreeMap<AccountName, Limits>,
     pub(super) pages: Pages,
@@ -57,11 +60,11 @@ pub(super) struct Pages {
 /// Reads that go out together, as one list.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
-    /// The reads, and what each is for. Empty: no list.
-    pub(super) jobs: BTreeMap<JobKey, Urgency>,
-    /// The place that the list takes in the queue, under the first job's name. `None`: the reads wait for the answer
-    /// to the list that is under way.
-    pub(super) urgency: Option<Urgency>,
+    /// The reads of this urgency or less. `None`: no list.
+    pub(super) least: Option<Urgency>,
+    /// The list stands in the queue under the first job's name. `None`: the reads wait for the answer to the list that is
+    /// under way.
+    pub(super) first: Option<JobKey>,
     /// Until then at the latest, if time ends the wait.
     pub(super) until: Option<Timestamp>,
 }
@@ -76,7 +79,7 @@ impl Queue {
     pub(super) fn new(now: Timestamp) -> Self {
         Self {
             load: Load::new(Limits::default(), now),
-            wanted: BTreeMap::new(),
+            wanted: Wanted::default(),
             members: BTreeMap::new(),
             pages: Pages::default(),
         }
@@ -104,63 +107,71 @@ impl Queue {
         self.members.is_empty() && self.load.under_way() == 0
     }
 
-    /// The reads wanted now that one list is to answer.
+    /// Takes up what a job wants.
+    pub(super) fn want(&mut self, key: &JobKey, want: Want) {
+        let listed = !self.pages.unlisted.contains(key);
+        self.wanted.push(key, want, listed);
+    }
+
+    /// Whether one list is to answer for reads wanted now, and for which.
     pub(super) fn listing(&self, now: Timestamp, timings: &Timings) -> Listing {
-        let reads = self.listable();
         let failed = self.pages.failed_until.is_some_and(|until| now < until);
-        let Some(urgency) = self.worth_a_list(&reads, timings).filter(|_| !failed) else {
+        let Some(urgency) = self.worth_a_list(timings).filter(|_| !failed) else {
             return Listing::default();
         };
-        let from = |least: Urgency| -> BTreeMap<JobKey, Urgency> {
-            let urgencies = reads.iter().map(|(key, purpose)| (key.clone(), Urgency::of_read(*purpose)));
-            urgencies.filter(|(_, urgency)| *urgency >= least).collect()
-        };
         let Some(asked_at) = self.pages.asked_at else {
-            return Listing { jobs: from(urgency), urgency: Some(urgency), until: None };
+            let first = self.listable(urgency).next().map(|(key, _)| key.clone());
+            return Listing { least: Some(urgency), first, until: None };
         };
         // What a call or a turning channel needs must not wait for a list for long.
         let until = asked_at.checked_add(timings.read_ahead / 2).ok().filter(|until| now < *until);
         let least = if until.is_some() { urgency } else { Urgency::OtherRead };
-        Listing { jobs: from(least), urgency: None, until }
+        Listing { least: Some(least), first: None, until }
     }
 
-    fn listable(&self) -> BTreeMap<JobKey, ReadPurpose> {
-        let read = |wants: &Vec<Want>| {
-            wants.iter().find_map(|want| match want {
-                Want::Read { purpose, .. } => Some(*purpose),
-                Want::Call { .. } => None,
-            })
-        };
-        self.wanted
-            .iter()
-            .filter(|(key, _)| !self.pages.unlisted.contains(key))
-            .filter_map(|(key, wants)| Some((key.clone(), read(wants)?)))
-            .collect()
+    /// The reads that a list can answer, of this urgency or less.
+    pub(super) fn listable(&self, least: Urgency) -> impl Iterator<Item = (&JobKey, Urgency)> {
+        let pressing = self.pressing_reads().map(|(key, purpose)| (key, Urgency::of_read(purpose)));
+        let others = self.wanted.others().map(|(key, _)| (key, Urgency::OtherRead));
+        pressing.filter(move |(_, urgency)| *urgency >= least).chain(others)
     }
 
-    fn worth_a_list(&self, reads: &BTreeMap<JobKey, ReadPurpose>, timings: &Timings) -> Option<Urgency> {
+    fn pressing_reads(&self) -> impl Iterator<Item = (&JobKey, ReadPurpose)> {
+        self.wanted.pressing().filter_map(|(key, want)| match want {
+            Want::Read { purpose, .. } if !self.pages.unlisted.contains(key) => Some((key, *purpose)),
+            _ => None,
+        })
+    }
+
+    fn worth_a_list(&self, timings: &Timings) -> Option<Urgency> {
         let pages = self.pages.count.max(1);
-        let many = |of: &[ReadPurpose], least: usize| {
-            reads.values().filter(|purpose| of.contains(purpose)).count() >= least.max(pages + 1)
-        };
+        let enough = |count: usize, least: usize| count >= least.max(pages + 1);
+        let many =
+            |of: ReadPurpose, least| enough(self.pressing_reads().filter(|(_, purpose)| *purpose == of).count(), least);
         // Where nothing limits them, each is read by itself: that leaves an open connection behind for its call, which a
         // list does not. A thousand connections opened at the instant of the calls took 51 ms of their thread.
         let unlimited = self.load.limits().requests_per_second == 0;
         // Old news by the time that it is all there.
         let slow = pages > 1 || self.pages.took > timings.read_ahead / 2;
-        if !slow && !unlimited && many(&[ReadPurpose::ForStop], FOR_CALLS) {
+        if !slow && !unlimited && many(ReadPurpose::ForStop, FOR_CALLS) {
             return Some(Urgency::NeededRead);
         }
         // One for starts waits for a slot, and what it answers for would wait with it.
-        if !slow && !unlimited && self.load.has_room_for_a_start() && many(&[ReadPurpose::ForStart], FOR_CALLS) {
+        if !slow && !unlimited && self.load.has_room_for_a_start() && many(ReadPurpose::ForStart, FOR_CALLS) {
             return Some(Urgency::StartRead);
         }
-        if many(&[ReadPurpose::Turning], TURNING) {
+        if many(ReadPurpose::Turning, TURNING) {
             return Some(Urgency::TurningRead);
         }
-        let others =
-            many(&[ReadPurpose::Supervise], ON_AIR) || many(&[ReadPurpose::Supervise, ReadPurpose::Check], CHECKS);
-        others.then_some(Urgency::OtherRead)
+        let (on_air, all) = self.wanted.unhurried();
+        (enough(on_air, ON_AIR) || enough(all, CHECKS)).then_some(Urgency::OtherRead)
+    }
+}
+
+impl Listing {
+    /// The list answers for this read.
+    pub(super) fn answers(&self, queue: &Queue, key: &JobKey, urgency: Urgency) -> bool {
+        self.least.is_some_and(|least| urgency >= least) && !queue.pages.unlisted.contains(key)
     }
 }
 

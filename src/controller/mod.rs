@@ -6,6 +6,7 @@
 //! simulation runs them on one thread under virtual time.
 
 mod accounts;
+mod acknowledged;
 mod apiserver;
 mod attempts;
 mod conditions;
@@ -15,6 +16,7 @@ mod expiry;
 mod foreign;
 mod index;
 mod installations;
+mod journal;
 mod lane;
 mod live_calls;
 mod load;
@@ -27,6 +29,7 @@ mod step;
 #[cfg(test)]
 mod stored_fixtures;
 mod unread;
+mod wanted;
 mod watches;
 mod window;
 mod writer;
@@ -163,6 +166,7 @@ impl Convergence {
         parts.spawn(recheck::run(Arc::clone(&shared), client.clone(), scopes.clone()));
         parts.spawn(watches::run(Arc::clone(&shared), client.clone(), scopes, dialling));
         parts.spawn(decide(Arc::clone(&shared)));
+        parts.spawn(journal::run(Arc::clone(&shared)));
         parts.spawn(renewals(Arc::clone(&shared)));
         parts.spawn(definitions::run(Arc::clone(&shared), client.clone()));
         parts.spawn(definitions::compare(Arc::clone(&shared), client.clone()));
@@ -182,7 +186,9 @@ impl Convergence {
                 return false;
             }
         }
-        if tokio::time::timeout(LAST_WRITES, written(&shared)).await.is_err() {
+        let in_time = tokio::time::timeout(LAST_WRITES, written(&shared)).await.is_ok();
+        shared.journal.flush();
+        if !in_time {
             tracing::warn!("statuses were left unwritten at the end; the next process writes them");
             return false;
         }
@@ -243,7 +249,8 @@ impl Gauges {
         let now = self.0.clock.now();
         let index = self.0.index();
         let shown = index.planned().map(|planned| {
-            let trouble = Some(planned.health.reason()).filter(|_| !matches!(planned.health, Health::Ready(..)));
+            let health = planned.health();
+            let trouble = Some(health.reason()).filter(|_| !matches!(health, Health::Ready(..)));
             (planned.phase, trouble, planned.overdue_since.map(|since| now.duration_since(since)))
         });
         self.0.metrics.windows(shown);

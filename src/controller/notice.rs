@@ -18,9 +18,10 @@ pub(super) struct Notice {
 /// What storing `after` changes, compared with what is stored in `before`.
 pub(super) fn of_change(before: &Stored, after: &Record) -> Vec<Notice> {
     let old = status::stored_record(before);
-    let conflicted = before.status.conditions.iter().any(|condition| condition.type_ == "Conflict");
+    let stored = before.acknowledged.status();
+    let conflicted = stored.conditions.iter().any(|condition| condition.type_ == "Conflict");
     let conflict = before.planned.as_ref().and_then(|planned| planned.conflict.as_deref());
-    changes(&before.window(), old.as_ref().map(|record| (record, conflicted)), after, conflict)
+    changes(before.spec.suspend, old.as_ref().map(|record| (record, conflicted)), after, conflict)
         .into_iter()
         .map(|announcement| Notice {
             object: before.name.clone(),

@@ -18,6 +18,7 @@ use crate::timetable::{Clock, Timetable};
 use super::apiserver::{version_number, within};
 use super::index::{Admitted, Index, LiveRequest, Order};
 use super::installations::Others;
+use super::journal::Journal;
 use super::load::LoadKey;
 use super::notice::Notice;
 use super::step::Steps;
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     pub(super) other_installations: Others,
     pub(super) metrics: Arc<Metrics>,
     pub(super) readiness: Arc<Readiness>,
+    /// What is to be said of calls.
+    pub(super) journal: Journal,
     /// Jobs whose stored objects are to be read anew.
     pub(super) rechecks: Backlog<(JobKey, Recheck)>,
     /// Somebody wants everything listed anew.
@@ -115,6 +118,7 @@ impl Shared {
             other_installations: Others::default(),
             metrics,
             readiness,
+            journal: Journal::default(),
             rechecks: Backlog::default(),
             relist: Notify::new(),
             relists: AtomicU64::new(0),

@@ -26,7 +26,7 @@ pub(super) fn has_it_on(stored: &Stored) -> bool {
 
 /// What the stored status tells of a window; `None` when no operator has written one yet.
 pub(super) fn stored_record(stored: &Stored) -> Option<Record> {
-    let status = &stored.status;
+    let status = &stored.acknowledged.status();
     let (activation, deactivation) = match (task(&status.activation, status), task(&status.deactivation, status)) {
         (None, None) => return None,
         (Some(activation), Some(deactivation)) => (activation, deactivation),
@@ -72,7 +72,7 @@ pub(super) fn is_ahead(stored: &Stored, record: &Record) -> bool {
 pub(super) fn claim(status: &JobStartStopStatus) -> Option<Claim> {
     let ClaimStatus { by, lease, at, .. } = status.activation.claim.as_ref()?;
     let at = read_status(at).or_else(|| read_status(&status.activation.call_at))?;
-    Some(Claim { by: ProcessId::new(by), term: TermId::new(lease), at })
+    Some(Claim { by: ProcessId::new(by.as_str()), term: TermId::new(lease.as_str()), at })
 }
 
 fn claim_status(claim: &Claim, stored: Option<&ClaimStatus>) -> ClaimStatus {
@@ -104,9 +104,15 @@ fn task(status: &TaskStatus, whole: &JobStartStopStatus) -> Option<Task> {
     })
 }
 
-/// The status that a window should bear now, whole. Times of conditions move only with their status, so that an
-/// unchanged plan renders to an unchanged status.
-pub(super) fn render(stored: &Stored, planned: &WindowPlan, memory: &Memory, now: Timestamp) -> JobStartStopStatus {
+/// The status that a window should bear now, whole, in place of the one `before`. Times of conditions move only with
+/// their status, so that an unchanged plan renders to an unchanged status.
+pub(super) fn render(
+    stored: &Stored,
+    before: &JobStartStopStatus,
+    planned: &WindowPlan,
+    memory: &Memory,
+    now: Timestamp,
+) -> JobStartStopStatus {
     let record = &planned.record;
     let generation = stored.generation;
     JobStartStopStatus {
@@ -115,27 +121,23 @@ pub(super) fn render(stored: &Stored, planned: &WindowPlan, memory: &Memory, now
         workflow_id: workflow_id(stored.id.as_str()),
         deletion_policy: stored.spec.deletion_policy.as_str().to_owned(),
         activation: TaskStatus {
-            claim: record.claim.as_ref().map(|claim| claim_status(claim, stored.status.activation.claim.as_ref())),
-            ..task_status(
-                &record.activation,
-                &stored.spec.activation_given,
-                (&stored.status.activation, &stored.status),
-            )
+            claim: record.claim.as_ref().map(|claim| claim_status(claim, before.activation.claim.as_ref())),
+            ..task_status(&record.activation, &stored.spec.activation_given, (&before.activation, before))
         },
         deactivation: task_status(
             &record.deactivation,
             &stored.spec.deactivation_given,
-            (&stored.status.deactivation, &stored.status),
+            (&before.deactivation, before),
         ),
-        job: job(stored, record, planned.phase, memory),
+        job: job(before, record, planned.phase, memory),
         finished_at: record.finished_at.map(api::time::utc).unwrap_or_default(),
         conditions: planned
-            .conditions
+            .conditions()
             .iter()
-            .map(|next| conditions::stored(&stored.status.conditions, next, generation, &whole_seconds(now)))
-            .chain(stored.status.conditions.iter().filter(|condition| !ours(condition)).cloned())
+            .map(|next| conditions::stored(&before.conditions, next, generation, &whole_seconds(now)))
+            .chain(before.conditions.iter().filter(|condition| !ours(condition)).cloned())
             .collect(),
-        unknown: stored.status.unknown.clone(),
+        unknown: before.unknown.clone(),
     }
 }
 
@@ -178,12 +180,12 @@ fn task_status(task: &Task, given: &str, (stored, whole): (&TaskStatus, &JobStar
 
 /// The job as last read, for a window that it matters to. A reading that only passes (going on, going off) is not
 /// worth a write of its own and is left out here; it shows as OnAir=Unknown.
-fn job(stored: &Stored, record: &Record, phase: Phase, memory: &Memory) -> JobReading {
-    let before = &stored.status.job;
+fn job(stored: &JobStartStopStatus, record: &Record, phase: Phase, memory: &Memory) -> JobReading {
+    let before = &stored.job;
     let verified_at = record.verified_at.map(api::time::utc).unwrap_or_default();
     let matters = record.has_it_on()
         || before.verified_at.is_empty()
-        || record.settled() && stored.status.phase != phase.as_str()
+        || record.settled() && stored.phase != phase.as_str()
         || record.settled() && record.on_air == OnAir::True;
     let seen = memory.seen().filter(|seen| matters && !matches!(seen.reading, Reading::GoingOn | Reading::GoingOff));
     let Some(seen) = seen else { return JobReading { verified_at, ..before.clone() } };

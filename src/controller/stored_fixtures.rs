@@ -39,15 +39,11 @@ fn every_stored_window_is_read_whole() {
         let raw: Raw<JobStartStop> = serde_json::from_value(object.clone()).unwrap();
         let stored = Stored::read(raw).unwrap_or_else(|why| panic!("{name}: {why}"));
         assert_eq!(stored.window().undecodable, None, "{name}");
+        let status = stored.acknowledged.status();
         let record = stored_record(&stored).unwrap_or_else(|| panic!("{name}: its status is no record"));
-        assert_eq!(Phase::of(&record).as_str(), stored.status.phase, "{name}");
-        assert_eq!(serde_json::to_value(&stored.status).unwrap(), object["status"], "{name}: nothing is lost");
-        let unknown = [
-            &stored.status.unknown,
-            &stored.status.activation.unknown,
-            &stored.status.deactivation.unknown,
-            &stored.status.job.unknown,
-        ];
+        assert_eq!(Phase::of(&record).as_str(), status.phase, "{name}");
+        assert_eq!(serde_json::to_value(&status).unwrap(), object["status"], "{name}: nothing is lost");
+        let unknown = [&status.unknown, &status.activation.unknown, &status.deactivation.unknown, &status.job.unknown];
         assert!(unknown.iter().all(|fields| fields.is_empty()), "{name}: {unknown:?}");
     }
     for phase in ["Pending", "Active", "Finished", "Cancelled", "Failed", "Missed"] {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use kube::{Client, Resource};
 use plan::announce::Announcement;
-use plan::conditions::Health;
+use plan::conditions::{Health, Said};
 use plan::{ObjectName, Reason, WindowId};
 use serde_json::{Value, json};
 
@@ -134,7 +134,7 @@ async fn tell(
 fn saying(object: &Raw<JobStartStop>, generation: i64, message: &str, now: Timestamp) -> Value {
     let before = object.read_status::<JobStartStopStatus>().conditions;
     let mut next = if object.status().is_object() { object.status().clone() } else { json!({}) };
-    let said = Health::Stalled(Reason::Undecodable, message.to_owned()).conditions();
+    let said = Health::Stalled(Reason::Undecodable, Said::Text(message)).conditions();
     let said = said.iter().map(|next| stored(&before, next, generation, &whole_seconds(now))).map(|said| json!(said));
     let conditions = object.status()["conditions"].as_array().cloned().unwrap_or_default();
     let kept = conditions.into_iter().filter(|condition| !replaced(condition));

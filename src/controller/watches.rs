@@ -65,12 +65,16 @@ impl Backoff for Retry {
     }
 }
 
+/// Objects in one page of a list. Each is read as JSON first, which takes five times its text: the page decides how much
+/// memory a list takes on its way.
+const PAGE: u32 = 100;
+
 /// The stream of one watch, without what nobody reads.
 fn events<K>(api: Api<K>, config: Config) -> impl Stream<Item = watcher::Result<Event<K>>>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    watch(api, config.timeout(WATCH_SECONDS))
+    watch(api, config.timeout(WATCH_SECONDS).page_size(PAGE))
         .modify(|object| object.managed_fields_mut().clear())
         .backoff(Retry(Retry::FIRST))
 }

@@ -8,6 +8,7 @@ use plan::{AccountName, Claim, Deletion, DeletionPolicy, ObjectName, Window, Win
 use crate::api::{self, JobStartStop, JobStartStopStatus};
 use crate::live::JobId;
 
+use super::acknowledged::Acknowledged;
 use super::apiserver::version_number;
 use super::attempts::Attempts;
 use super::foreign;
@@ -62,7 +63,7 @@ pub(super) struct Stored {
     pub(super) finalizers: Vec<String>,
     pub(super) spec: Spec,
     /// The status that the apiserver has acknowledged.
-    pub(super) status: JobStartStopStatus,
+    pub(super) acknowledged: Acknowledged,
     /// What this process has planned since: overlaid on the stored status, and never taken back by an older one.
     pub(super) planned: Option<WindowPlan>,
     /// The generation that was planned on. A status is written for this one only: a newer spec is planned first, or
@@ -73,7 +74,7 @@ pub(super) struct Stored {
     /// A status that was written, and what came back for it when that was less: writing it again would bring no more.
     pub(super) cut: Option<Box<(JobStartStopStatus, JobStartStopStatus)>>,
     /// The claim of another installation that was told of.
-    pub(super) claimed_elsewhere: Option<Claim>,
+    pub(super) claimed_elsewhere: Option<Box<Claim>>,
     /// It is not stored any more, and has its job on.
     pub(super) vanished: bool,
     /// What this version was read from is gone: any other one is newer.
@@ -139,7 +140,7 @@ impl Stored {
                 undecodable: (!unread.is_empty()).then(|| unread.join("; ")),
                 account_unread,
             },
-            status: object.status.unwrap_or_default(),
+            acknowledged: Acknowledged::of(object.status.as_ref()),
             planned: None,
             planned_generation: 0,
             writes: Attempts::default(),
@@ -159,7 +160,7 @@ impl Stored {
             resource_version: metadata.resource_version.clone().unwrap_or_default(),
             deletion: deletion(metadata),
             finalizers: metadata.finalizers.clone().unwrap_or_default(),
-            status: newer.read_status(),
+            acknowledged: Acknowledged::of(Some(&newer.read_status())),
             spec: Spec { undecodable: Some(why.to_string()), ..self.spec.clone() },
             ..self.clone()
         }
@@ -213,10 +214,10 @@ impl Stored {
             // Another process has come further with it: what it stored is never taken back by what was planned here.
             planned = None;
         }
-        let claim = |stored: &Self| status::claim(&stored.status);
-        if let Some(planned) = planned.as_mut().filter(|_| claim(self) != claim(&newer)) {
+        let claim = newer.acknowledged.claim();
+        if let Some(planned) = planned.as_mut().filter(|_| self.acknowledged.claim() != claim) {
             // Ours, come back; or another process's, which is to be reckoned with whatever was planned.
-            planned.record.claim = claim(&newer).or(planned.record.claim.take());
+            planned.record.claim = claim.cloned().or(planned.record.claim.take());
         }
         // What was found out about a deletion holds for it.
         let deletion = if newer.deletion == Deletion::No { Deletion::No } else { self.deletion.max(newer.deletion) };

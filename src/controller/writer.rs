@@ -120,8 +120,8 @@ fn next_write(shared: &Shared, id: &WindowId) -> Option<Next> {
         return Some(Next { write, notices: Vec::new(), steps: None, replaces: None });
     };
     let notices = notice::of_change(before, record);
-    let steps = step::of_write(&before.status, status);
-    let theirs = status::claim(&before.status).filter(|claim| !index.is_us(&claim.by));
+    let steps = step::of_write(&before.acknowledged.status(), status);
+    let theirs = before.acknowledged.claim().filter(|claim| !index.is_us(&claim.by)).cloned();
     let replaces = theirs.filter(|theirs| status::claim(status).as_ref() != Some(theirs));
     Some(Next { write, notices, steps, replaces })
 }
@@ -171,7 +171,7 @@ fn later(shared: &Arc<Shared>, id: &WindowId, name: &ObjectName, error: &WriteEr
 pub(super) async fn accounts(shared: Arc<Shared>, client: Client) {
     let mut written: BTreeMap<AccountName, Timestamp> = BTreeMap::new();
     loop {
-        let name = shared.accounts.next().await;
+        let name = shared.accounts.next_alone().await;
         let now = shared.clock.now();
         let wait = written
             .get(&name)
@@ -180,11 +180,16 @@ pub(super) async fn accounts(shared: Arc<Shared>, client: Client) {
             // A clock that was set back must not hold a write up until it is where it was.
             .map(|wait| wait.min(ACCOUNT_PAUSE));
         if let Some(wait) = wait {
-            again(&shared, &name, wait);
+            // Kept until then, so that one timer runs however often it is asked for meanwhile.
+            shared.after(wait, move |shared| {
+                shared.accounts.push(name.clone());
+                shared.accounts.done(&name);
+            });
             continue;
         }
         written.insert(name.clone(), now);
         write_account(&shared, &client, &name).await;
+        shared.accounts.done(&name);
     }
 }
 

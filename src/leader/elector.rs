@@ -290,8 +290,8 @@ impl Elector {
         let mut lease = self.object.clone().unwrap_or_default();
         if lease.metadata.resource_version.as_ref() != Some(&known.version) {
             lease = Lease::default();
-            lease.metadata.name = Some(self.name.name.clone());
-            lease.metadata.namespace = Some(self.name.namespace.clone());
+            lease.metadata.name = Some(self.name.name.to_string());
+            lease.metadata.namespace = Some(self.name.namespace.to_string());
             lease.metadata.uid = Some(known.uid.clone());
             lease.metadata.resource_version = Some(known.version.clone());
         }

@@ -27,7 +27,11 @@ pub(super) fn stored(lease: &Lease) -> StoredLease {
             transitions: i64::from(spec.lease_transitions.unwrap_or(0)),
             acquired: text(spec.acquire_time),
             renewed: text(spec.renew_time),
-            released_by: meta.annotations.as_ref().and_then(|all| all.get(RELEASED_BY)).map(ProcessId::new),
+            released_by: meta
+                .annotations
+                .as_ref()
+                .and_then(|all| all.get(RELEASED_BY))
+                .map(|by| ProcessId::new(by.as_str())),
         },
     }
 }
@@ -37,8 +41,8 @@ pub(super) fn stored(lease: &Lease) -> StoredLease {
 pub(super) fn saying(record: &LeaseRecord, name: &ObjectName, from: Option<Lease>) -> Lease {
     let mut lease = from.unwrap_or_else(|| Lease {
         metadata: ObjectMeta {
-            name: Some(name.name.clone()),
-            namespace: Some(name.namespace.clone()),
+            name: Some(name.name.to_string()),
+            namespace: Some(name.namespace.to_string()),
             ..ObjectMeta::default()
         },
         ..Lease::default()

@@ -19,8 +19,8 @@ use super::transport::{AnswerLimit, Lane, Transport, TransportError};
 /// The largest page of the job list (vendor: `GET /v1/jobs`, `page_size` 1–1000).
 pub const PAGE_SIZE_MAX: u16 = 1000;
 
-/// Where [`LiveClient::list_all`] gives up: 100,000 jobs.
-const PAGES_MAX: usize = 100;
+/// Where [`Pages`] gives up: a million jobs.
+const PAGES_MAX: usize = 1000;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -66,6 +66,40 @@ pub struct ListQuery {
 impl Default for ListQuery {
     fn default() -> Self {
         Self { static_only: false, page_size: PAGE_SIZE_MAX, start_token: None }
+    }
+}
+
+/// The pages of a job list, one after another ([`LiveClient::pages`]). One that failed is the last.
+///
+/// That a job is absent proves nothing: it may have moved between pages. A list of more than 1,000 pages, or one that
+/// leads back to itself, is an error.
+#[derive(Debug)]
+pub struct Pages<'a> {
+    client: &'a LiveClient,
+    /// What to ask for next; `None`: there is no more.
+    query: Option<ListQuery>,
+    /// Where the pages so far led to.
+    tokens: BTreeSet<String>,
+}
+
+impl Pages<'_> {
+    /// The jobs of the next page; `None` after the last.
+    pub async fn next(&mut self) -> Option<Result<Answered<Vec<Job>>, LiveError>> {
+        let query = self.query.take()?;
+        let Answered { value: Page { jobs, next_token }, date } = match self.client.list(&query).await {
+            Ok(page) => page,
+            Err(error) => return Some(Err(error)),
+        };
+        if let Some(token) = next_token {
+            if !self.tokens.insert(token.clone()) {
+                return Some(Err(endless("the list of jobs leads back to a page it has been on")));
+            }
+            if self.tokens.len() >= PAGES_MAX {
+                return Some(Err(endless("the list of jobs does not end")));
+            }
+            self.query = Some(ListQuery { start_token: Some(token), ..query });
+        }
+        Some(Ok(Answered { value: jobs, date }))
     }
 }
 
@@ -126,25 +160,10 @@ impl LiveClient {
         Ok(Answered { date: answer.date(), value: answer.page()? })
     }
 
-    /// Reads the whole job list, page by page; each page has a timeout of its own. The date is the last page's.
-    ///
-    /// That a job is absent proves nothing: it may have moved between pages. A list of more than 100 pages, or one
-    /// that leads back to itself, is an error.
-    pub async fn list_all(&self, static_only: bool) -> Result<Answered<Vec<Job>>, LiveError> {
-        let mut query = ListQuery { static_only, ..ListQuery::default() };
-        let (mut jobs, mut seen) = (Vec::new(), BTreeSet::new());
-        for _ in 0..PAGES_MAX {
-            let Answered { value: page, date } = self.list(&query).await?;
-            jobs.extend(page.jobs);
-            let Some(token) = page.next_token else {
-                return Ok(Answered { value: jobs, date });
-            };
-            if !seen.insert(token.clone()) {
-                return Err(endless("the list of jobs leads back to a page it has been on"));
-            }
-            query.start_token = Some(token);
-        }
-        Err(endless("the list of jobs does not end"))
+    /// The whole job list, page by page; each page has a timeout of its own.
+    pub fn pages(&self, static_only: bool) -> Pages<'_> {
+        let query = ListQuery { static_only, ..ListQuery::default() };
+        Pages { client: self, query: Some(query), tokens: BTreeSet::new() }
     }
 
     async fn read_over(&self, id: &JobId, lane: Lane) -> Result<Answered<Job>, LiveError> {

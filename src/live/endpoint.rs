@@ -11,6 +11,8 @@ pub const VENDOR: &str = "https://api.bcovlive.io";
 /// Displays as the origin, the port left out where it is the scheme's default.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {
+    /// As displayed.
+    origin: Arc<str>,
     host: Arc<str>,
     port: u16,
     scheme: Scheme,
@@ -92,7 +94,12 @@ impl Endpoint {
 
     /// The vendor's endpoint, [`VENDOR`].
     pub fn vendor() -> Self {
-        Self { scheme: Scheme::Https, host: "api.bcovlive.io".into(), port: 443 }
+        Self { origin: VENDOR.into(), scheme: Scheme::Https, host: "api.bcovlive.io".into(), port: 443 }
+    }
+
+    /// The same as text, shared by all who hold it.
+    pub fn origin(&self) -> Arc<str> {
+        Arc::clone(&self.origin)
     }
 
     /// The host, lowercased; an IPv6 address stands in brackets.
@@ -120,7 +127,9 @@ impl Endpoint {
         if host.is_empty() || port == 0 {
             return Err(not_a_url("it has no usable host or port"));
         }
-        Ok(Self { scheme, host: host.into(), port })
+        let port_shown = if port == scheme.default_port() { String::new() } else { format!(":{port}") };
+        let origin = format!("{}://{host}{port_shown}", scheme.name()).into();
+        Ok(Self { origin, scheme, host: host.into(), port })
     }
 }
 
@@ -130,11 +139,7 @@ fn not_a_url(why: &str) -> EndpointError {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme.name(), self.host)?;
-        if self.port != self.scheme.default_port() {
-            write!(f, ":{}", self.port)?;
-        }
-        Ok(())
+        f.write_str(&self.origin)
     }
 }
 

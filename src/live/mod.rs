@@ -24,7 +24,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use client::{Answered, ListQuery, LiveClient, PAGE_SIZE_MAX};
+pub use client::{Answered, ListQuery, LiveClient, PAGE_SIZE_MAX, Pages};
 pub use endpoint::{Endpoint, EndpointError, VENDOR};
 pub use error::LiveError;
 pub use job::{Job, JobId, JobIdMalformed, Page, StateChange};

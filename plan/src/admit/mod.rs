@@ -9,6 +9,8 @@ mod pace;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::JobKey;
@@ -125,15 +127,6 @@ pub struct Request {
     pub job: JobKey,
 }
 
-/// An activation that takes one of the account's slots.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slot {
-    /// Which job is going on.
-    pub job: JobKey,
-    /// Since when; a slot is given up after 90 s at the latest.
-    pub since: Timestamp,
-}
-
 /// What the Live API had to say to one request, as far as the load is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
@@ -160,8 +153,8 @@ pub struct Load {
     limits: Limits,
     /// Calls under way.
     under_way: u32,
-    /// Activations that take a slot.
-    slots: Vec<Slot>,
+    /// Jobs that are going on, each in a slot of its own, and since when: a slot is given up after 90 s at the latest.
+    slots: BTreeMap<JobKey, Timestamp>,
     pace: Pace,
     hold: Option<Hold>,
     breaker: Breaker,
@@ -175,6 +168,10 @@ struct Hold {
     /// The same for stops, first starts and the reads they need.
     presses_until: Timestamp,
 }
+
+/// Where nothing limits the requests under way, checks still go out a few at a time: those that wait are answered by one
+/// list, and thousands of connections at once help nobody.
+const CHECKS_AT_ONCE: u32 = 16;
 
 /// What goes out now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -195,7 +192,7 @@ impl Load {
         Self {
             limits,
             under_way: 0,
-            slots: Vec::new(),
+            slots: BTreeMap::new(),
             pace: Pace::new(&limits, now),
             hold: None,
             breaker: Breaker::default(),
@@ -245,7 +242,7 @@ impl Load {
 
     /// The job is no longer going on.
     pub fn release(&mut self, job: &JobKey) {
-        self.slots.retain(|slot| &slot.job != job);
+        self.slots.remove(job);
     }
 
     fn hold(&mut self, wait: Option<SignedDuration>, now: Timestamp, timings: &Timings) {
@@ -264,7 +261,7 @@ impl Load {
         self.pace.refill(&self.limits, now, timings.rate_recovery);
         let turn = timings.believe_answered;
         // A slot taken in the future: the clock was set back.
-        self.slots.retain(|slot| now.duration_since(slot.since).abs() < turn);
+        self.slots.retain(|_, since| now.duration_since(*since).abs() < turn);
         self.hold = self.hold.filter(|hold| hold.since <= now && now < hold.until);
     }
 
@@ -299,9 +296,11 @@ impl Load {
     }
 
     fn has_connection(&self, urgency: Urgency) -> bool {
-        let most = self.limits.concurrent_requests;
-        let kept = if urgency.reserved() { 0 } else { most / 4 };
-        most == 0 || self.under_way + kept < most
+        match self.limits.concurrent_requests {
+            0 => urgency != Urgency::OtherRead || self.under_way < CHECKS_AT_ONCE,
+            most if urgency.reserved() => self.under_way < most,
+            most => self.under_way + most / 4 < most,
+        }
     }
 
     fn has_slot(&self, urgency: Urgency) -> bool {
@@ -322,7 +321,7 @@ impl Load {
 
     /// When a slot is free at the latest.
     fn slot_freed(&self, timings: &Timings) -> Option<Timestamp> {
-        self.slots.iter().filter_map(|slot| slot.since.checked_add(timings.believe_answered).ok()).min()
+        self.slots.values().filter_map(|since| since.checked_add(timings.believe_answered).ok()).min()
     }
 
     fn take(&mut self, request: &Request, probe: bool, now: Timestamp) {
@@ -334,8 +333,7 @@ impl Load {
             self.breaker.probe_sent();
         }
         if request.urgency.starts() {
-            self.slots.retain(|slot| slot.job != request.job);
-            self.slots.push(Slot { job: request.job.clone(), since: now });
+            self.slots.insert(request.job.clone(), now);
         }
     }
 }

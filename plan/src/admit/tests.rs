@@ -11,7 +11,7 @@ fn request(urgency: Urgency, due: i64, job: &str) -> Request {
 }
 
 fn jobs(requests: &[Request]) -> Vec<&str> {
-    requests.iter().map(|request| request.job.job.as_str()).collect()
+    requests.iter().map(|request| request.job.job.as_ref()).collect()
 }
 
 /// Lets these go.
@@ -244,6 +244,7 @@ fn the_rate_never_runs_dry_for_any_kind_of_call_however_tight_it_is() {
             for _ in 0..200 {
                 let admission = go(&one(urgency), &mut load, now);
                 sent += admission.go.len();
+                admission.go.iter().for_each(|_| load.answered(Heard::Answer, None, false, now, &Timings::default()));
                 now = admission.next.unwrap_or(now);
             }
             assert!(sent >= 100, "{urgency:?} at {requests_per_second}/s: {sent}");
@@ -294,7 +295,7 @@ fn one_read_at_a_time_asks_whether_the_outage_is_over_after_growing_pauses() {
     assert!(pauses.windows(2).take(4).all(|pair| pair[0] < pair[1]), "{pauses:?}");
     assert!(pauses[5..].iter().all(|pause| (22_500..=37_500).contains(pause)), "{pauses:?}");
     load.answered(Heard::Answer, None, false, now, &Timings::default());
-    assert_eq!(go(&reads, &mut load, now).go.len(), 50, "closed at the first good answer");
+    assert_eq!(go(&reads, &mut load, now).go.len(), 16, "closed at the first good answer: as many as ever go at once");
 }
 
 #[test]
@@ -392,4 +393,24 @@ fn starts_that_wait_for_a_slot_read_nothing_and_leave_room_for_what_frees_one() 
     let admission = admit(&wanted, &mut load, at(4_000), &Timings::default());
     assert_eq!(jobs(&admission.go), ["a"]);
     assert_eq!(admission.next, Some(at(92_000)), "a slot is given up after the longest turn");
+}
+
+#[test]
+fn without_limits_checks_go_out_a_few_at_a_time_and_what_serves_a_call_all_at_once() {
+    let mut load = Load::new(NONE, at(0));
+    let many =
+        |urgency, name: &str| -> Vec<_> { (0..40).map(|i| request(urgency, 0, &format!("{name}-{i}"))).collect() };
+    let checks = go(&many(Urgency::OtherRead, "check"), &mut load, at(0));
+    assert_eq!((checks.go.len(), checks.wait.len()), (16, 24));
+    assert_eq!(checks.next, None, "an answer lets the next go");
+    for urgency in [Urgency::FirstStop, Urgency::FirstStart, Urgency::StartRead, Urgency::TurningRead] {
+        assert_eq!(go(&many(urgency, "other"), &mut load, at(0)).go.len(), 40, "{urgency:?}");
+    }
+    for _ in 0..(16 + 4 * 40) {
+        hear(&mut load, Heard::Answer, 1);
+    }
+    assert_eq!(
+        go(&checks.wait.iter().map(|(request, _)| request.clone()).collect::<Vec<_>>(), &mut load, at(2)).go.len(),
+        16
+    );
 }

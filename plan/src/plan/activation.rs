@@ -172,7 +172,7 @@ fn wait_for(draft: &mut Draft, start: Timestamp, facts: &Facts, alarm: &mut Alar
         claim::withdraw(draft);
     }
     draft.recheck = recheck::wanted(Verb::Activate, start, facts, alarm);
-    let looked = facts.memory.looks.get(&draft.entry.window.account).map(|look| look.at);
+    let looked = facts.memory.look(&draft.entry.window.account).map(|look| look.at);
     if looked.is_some_and(|at| at < check_from) || (looked.is_none() && draft.record.verified_at.is_some()) {
         draft.look_wishes.extend(draft.entry.access.is_none().then(|| super::draft::LookWish {
             due: check_from.max(facts.now),

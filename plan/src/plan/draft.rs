@@ -74,7 +74,7 @@ impl<'a> Draft<'a> {
             recheck: None,
             covered: false,
         };
-        if let Some(look) = facts.memory.looks.get(&window.account).filter(|look| look.error.is_none()) {
+        if let Some(look) = facts.memory.look(&window.account).filter(|look| look.error.is_none()) {
             draft.first_read = draft.record.verified_at.is_none();
             draft.record.verified_at.get_or_insert(look.at);
         }
@@ -83,7 +83,7 @@ impl<'a> Draft<'a> {
 
     /// What this account's last look says is wrong with key or job.
     fn note_trouble(&mut self, facts: &Facts) {
-        let own = facts.memory.looks.get(&self.entry.window.account);
+        let own = facts.memory.look(&self.entry.window.account);
         if self.record.settled() {
             self.record.trouble = None;
         } else if let Some(trouble) = self.entry.window.barred() {
@@ -227,7 +227,7 @@ impl<'a> Draft<'a> {
             self.check(facts);
         }
         let past = self.record.activation.reason == Some(Reason::WindowPast);
-        if past && self.record.verified_at.is_none() && !facts.memory.looks.contains_key(&self.entry.window.account) {
+        if past && self.record.verified_at.is_none() && facts.memory.look(&self.entry.window.account).is_none() {
             // One look, to tell whether an old window left its channel on; a failed one is not repeated.
             self.check(facts);
         }

@@ -1,5 +1,7 @@
 //! What is known of the job, and what of it can be believed.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Entry, ReadPurpose};
@@ -20,7 +22,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) timings: &'a Timings,
     pub(super) entries: &'a [Entry],
     /// The last call: this process's, or what the records tell of an earlier one's.
-    call: Option<Call>,
+    call: Option<Cow<'a, Call>>,
 }
 
 impl<'a> Facts<'a> {
@@ -31,12 +33,12 @@ impl<'a> Facts<'a> {
         now: Timestamp,
         timings: &'a Timings,
     ) -> Self {
-        let call = memory.call.clone().or_else(|| recorded_call(entries));
+        let call = memory.last_call().map(Cow::Borrowed).or_else(|| recorded_call(entries).map(Cow::Owned));
         Self { memory, term, now, timings, entries, call }
     }
 
     pub(crate) fn call_under_way(&self) -> bool {
-        self.call.as_ref().is_some_and(Call::under_way)
+        self.call.as_deref().is_some_and(Call::under_way)
     }
 
     pub(crate) fn last_verb(&self) -> Option<Verb> {
@@ -71,7 +73,7 @@ impl<'a> Facts<'a> {
     /// had, our clock is the only one there is.
     pub(crate) fn clock_in_doubt(&self, entry: &Entry) -> bool {
         const TRIES: u32 = 3;
-        let failures = self.memory.looks.get(&entry.window.account).map_or(0, |look| look.failures);
+        let failures = self.memory.look(&entry.window.account).map_or(0, |look| look.failures);
         !self.memory.clock_proven && entry.access.is_none() && failures < TRIES
     }
 
@@ -103,18 +105,18 @@ impl<'a> Facts<'a> {
             .looking_since
             .is_some_and(|since| self.now.duration_since(since) >= self.timings.read_ahead / 2);
         late || self.look_error(account).is_some_and(|_| {
-            self.memory.looks.get(account).is_some_and(|look| look.asked_at >= sooner(due, self.timings.reading_fresh))
+            self.memory.look(account).is_some_and(|look| look.asked_at >= sooner(due, self.timings.reading_fresh))
         })
     }
 
     pub(crate) fn look_error(&self, account: &AccountName) -> Option<&'a LookError> {
-        self.memory.looks.get(account).and_then(|look| look.error.as_ref())
+        self.memory.look(account).and_then(|look| look.error.as_ref())
     }
 
     /// When a refused call may be repeated; `None` when the last call was not a refused one of this kind, or when it
     /// can be made with another key, be it the same account's new one.
     pub(crate) fn retry_at(&self, verb: Verb, entry: &Entry) -> Option<Timestamp> {
-        match self.call.as_ref().filter(|call| call.verb == verb && !call.refused_by_old_key()) {
+        match self.call.as_deref().filter(|call| call.verb == verb && !call.refused_by_old_key()) {
             Some(Call { answered: Some((at, Outcome::Refused { .. })), attempt, account, .. }) => {
                 let (first, most) = (self.timings.retry_first, self.timings.retry_most);
                 let other_key = account.as_ref().is_some_and(|refused| self.other_key_at_hand(entry, refused));
@@ -143,7 +145,7 @@ impl<'a> Facts<'a> {
         from: Timestamp,
         seed: &str,
     ) -> Option<Timestamp> {
-        let Some(look) = self.memory.looks.get(account) else { return Some(from.max(self.now)) };
+        let Some(look) = self.memory.look(account) else { return Some(from.max(self.now)) };
         if purpose.needed() && self.read_at(look) < from {
             return Some(from);
         }

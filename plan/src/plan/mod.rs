@@ -129,10 +129,8 @@ pub struct WindowPlan {
     pub record: Record,
     /// Its phase.
     pub phase: Phase,
-    /// Whether all is well.
-    pub health: Health,
-    /// Its conditions.
-    pub conditions: Vec<Condition>,
+    /// No start is to be made for now.
+    pub suspended: bool,
     /// The earlier window that it overlaps with, as `namespace/name`.
     pub conflict: Option<String>,
     /// What to do about the finalizer, once the record is stored.
@@ -141,6 +139,18 @@ pub struct WindowPlan {
     pub expires_at: Option<Timestamp>,
     /// Since when its stop is due without having been confirmed.
     pub overdue_since: Option<Timestamp>,
+}
+
+impl WindowPlan {
+    /// Whether all is well.
+    pub fn health(&self) -> Health<'_> {
+        conditions::health(self.suspended, &self.record)
+    }
+
+    /// Its conditions.
+    pub fn conditions(&self) -> Vec<Condition> {
+        conditions::of(self.suspended, &self.record, self.conflict.as_deref())
+    }
 }
 
 /// What one job needs.
@@ -335,8 +345,7 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts) -> WindowPlan
     WindowPlan {
         id: window.id.clone(),
         phase: Phase::of(&record),
-        health: conditions::health(window, &record),
-        conditions: conditions::of(window, &record, conflict.as_deref()),
+        suspended: window.suspend,
         conflict,
         finalizer,
         expires_at: expiry(window, &record),

@@ -87,8 +87,8 @@ impl Index {
         admitted.next = [admission.next, listing.until].into_iter().flatten().min();
         for request in &admission.go {
             let probe = admission.probe.as_ref() == Some(request);
-            let order = if is_list(request, &listing) {
-                let (order, dropped) = self.let_list_go(load, &listing.jobs, probe, now);
+            let order = if let Some(least) = listing.least.filter(|_| is_list(request, &listing)) {
+                let (order, dropped) = self.let_list_go(load, least, probe, now);
                 admitted.changed.extend(dropped);
                 order
             } else {
@@ -140,13 +140,20 @@ impl Index {
     fn let_list_go(
         &mut self,
         load: &LoadKey,
-        reads: &BTreeMap<JobKey, Urgency>,
+        least: Urgency,
         probe: bool,
         now: Timestamp,
     ) -> (Option<Order>, BTreeSet<JobKey>) {
         let (mut jobs, mut dropped) = (BTreeMap::new(), BTreeSet::new());
         let mut asks = None;
-        for (key, urgency) in reads {
+        let reads: Vec<(JobKey, Urgency)> = self
+            .queues
+            .get(load)
+            .into_iter()
+            .flat_map(|queue| queue.listable(least))
+            .map(|(key, urgency)| (key.clone(), urgency))
+            .collect();
+        for (key, urgency) in &reads {
             let account = self.take_want(load, key, *urgency).map(|want| account_of(&want).clone());
             let asked = account.and_then(|account| Some((self.client(load, &account)?, account)));
             if let (Some((client, account)), Some(job)) = (asked, self.jobs.get_mut(key)) {
@@ -176,28 +183,22 @@ impl Index {
     }
 
     fn take_want(&mut self, load: &LoadKey, key: &JobKey, urgency: Urgency) -> Option<Want> {
-        let queue = self.queues.get_mut(load)?;
-        let of_job = queue.wanted.get_mut(key)?;
-        let at = of_job.iter().position(|want| Urgency::of(want) == urgency)?;
-        let want = of_job.remove(at);
-        if of_job.is_empty() {
-            queue.wanted.remove(key);
-        }
-        Some(want)
+        self.queues.get_mut(load)?.wanted.take(key, urgency)
     }
 }
 
 /// The jobs that a call is wanted for.
 fn calls(queue: &Queue) -> impl Iterator<Item = &JobKey> {
-    let calls = |wants: &Vec<Want>| wants.iter().any(|want| matches!(want, Want::Call { .. }));
-    queue.wanted.iter().filter(move |(_, wants)| calls(wants)).map(|(key, _)| key)
+    queue.wanted.pressing().filter(|(_, want)| matches!(want, Want::Call { .. })).map(|(key, _)| key)
 }
 
 /// A list stands in the queue under the name of its first job.
 fn is_list(request: &Request, listing: &Listing) -> bool {
-    listing.urgency == Some(request.urgency)
-        && listing.jobs.first_key_value().is_some_and(|(first, _)| *first == request.job)
+    listing.least == Some(request.urgency) && listing.first.as_ref() == Some(&request.job)
 }
+
+/// So many checks are looked at in one go: each answer has the next looked at.
+const CHECKS_AT_ONCE: usize = 32;
 
 /// The queue as requests; a list stands for all jobs it answers for. A start that has waited until its reading went
 /// stale is none: the reading that it needs stands beside it.
@@ -208,21 +209,27 @@ fn requests(
     calls_first: bool,
     fit: impl Fn(&JobKey, Verb) -> bool,
 ) -> Vec<Request> {
-    let of_want = |key: &JobKey, want: &Want| {
+    let request = |key: &JobKey, want: &Want| {
         let due = match want {
             Want::Call { planned, .. } => *planned,
             Want::Read { .. } => now,
         };
         Request { urgency: Urgency::of(want), due, job: key.clone() }
     };
-    let list = listing.urgency.zip(listing.jobs.keys().next());
+    let stands = |(key, want): &(&JobKey, &Want)| match want {
+        Want::Call { verb, .. } => fit(key, *verb),
+        Want::Read { .. } => !listing.answers(queue, key, Urgency::of(want)),
+    };
+    let list = listing.least.zip(listing.first.as_ref());
+    let others = queue.wanted.others().take_while(stands).take(CHECKS_AT_ONCE);
+    let alone = queue.wanted.alone().take(CHECKS_AT_ONCE);
     queue
         .wanted
-        .iter()
-        .flat_map(|(key, wants)| wants.iter().map(move |want| (key, want)))
-        .filter(|(key, want)| !matches!(want, Want::Call { verb, .. } if !fit(key, *verb)))
-        .map(|(key, want)| of_want(key, want))
-        .filter(|request| listing.jobs.get(&request.job) != Some(&request.urgency))
+        .pressing()
+        .filter(stands)
+        .chain(others)
+        .chain(alone)
+        .map(|(key, want)| request(key, want))
         .chain(list.map(|(urgency, job)| Request { urgency, due: now, job: job.clone() }))
         .filter(|request| !calls_first || request.urgency.serves_a_call())
         .collect()

@@ -10,8 +10,15 @@ use crate::controller::load::Origin;
 
 use super::Index;
 
-/// A page of the job list holds so many.
-const PAGE: usize = crate::live::PAGE_SIZE_MAX as usize;
+/// What a list of jobs has shown.
+#[derive(Debug, Default)]
+pub(in crate::controller) struct Listed {
+    pub(in crate::controller) pages: usize,
+    /// On all of them, asked for or not.
+    pub(in crate::controller) jobs: usize,
+    /// Of those that were asked for.
+    pub(in crate::controller) seen: BTreeMap<JobKey, Seen>,
+}
 
 impl Index {
     pub(in crate::controller) fn look_answered(&mut self, origin: &Origin, key: &JobKey, seen: Seen) {
@@ -61,17 +68,17 @@ impl Index {
         &mut self,
         origin: &Origin,
         asked: &BTreeMap<JobKey, AccountName>,
-        mut seen: BTreeMap<JobKey, Seen>,
+        mut listed: Listed,
         (asked_at, at): (Timestamp, Timestamp),
     ) {
-        let pages = seen.len().div_ceil(PAGE).max(1);
+        let pages = listed.pages.max(1);
         if let Some(queue) = self.queues.get_mut(&origin.load) {
             queue.pages.answered(pages, at.duration_since(asked_at));
             queue.load.spent(u32::try_from(pages - 1).unwrap_or(u32::MAX));
         }
         for (key, account) in asked {
             let Some(job) = self.jobs.get_mut(key) else { continue };
-            if let Some(seen) = seen.remove(key) {
+            if let Some(seen) = listed.seen.remove(key) {
                 job.memory.look_answered(account, seen);
                 self.contact(origin, account, at, true);
             } else {

@@ -48,13 +48,13 @@ impl Index {
         if took.is_negative() || took > LONGEST_ANSWER {
             return BTreeSet::new();
         }
-        let endpoint = endpoint.to_string();
+        let endpoint = endpoint.origin();
         let skew = self.skews.entry(endpoint.clone()).or_default();
         let before = *skew;
         skew.answered(asked_at, at, date);
         let moved = (skew.acted_on() - before.acted_on()).abs() > SignedDuration::from_secs(1);
         if skew.told().is_some() != before.told().is_some() {
-            let using = |account: &&super::Account| account.endpoint.as_ref().is_ok_and(|e| e.to_string() == endpoint);
+            let using = |account: &&super::Account| account.endpoint.as_ref().is_ok_and(|e| e.origin() == endpoint);
             let names = self.accounts.iter().filter(|(_, account)| using(account)).map(|(name, _)| name.clone());
             self.stale_accounts.extend(names.collect::<Vec<_>>());
         }

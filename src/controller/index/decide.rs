@@ -12,6 +12,7 @@ use crate::controller::load::LoadKey;
 use crate::controller::status;
 
 use super::Index;
+use super::starts::to_come;
 
 /// What a decision asks for, beside the status that was planned.
 #[derive(Debug, Default)]
@@ -85,17 +86,18 @@ impl Index {
             if stored.deletion == Deletion::Unclear {
                 decided.unclear.push(stored.id.clone());
             }
-            stored.planned = Some(planned.clone());
+            let (id, start) = (planned.id.clone(), to_come(&planned.record.activation));
+            stored.planned = Some(planned);
             stored.planned_generation = stored.generation;
-            decided.touched.extend(self.note_start(key, &planned, now));
+            decided.touched.extend(self.note_start(key, &id, start, now));
         }
         decided.loads = self.withdraw(key);
         for want in plan.wants {
             let Some(load) = self.loads.get(account_of(&want)) else { continue };
             if let Some(queue) = self.queues.get_mut(load) {
-                queue.wanted.entry(key.clone()).or_default().push(want);
+                queue.want(key, want);
                 if let Some(job) = self.jobs.get_mut(key) {
-                    job.queued.insert(load.clone());
+                    job.stands_in(load);
                 }
                 decided.loads.insert(load.clone());
             }
@@ -114,8 +116,8 @@ impl Index {
                 let record = status::record(stored);
                 Entry {
                     window: Window { definition_lacks: self.definition_lacks.clone(), ..stored.window() },
-                    acknowledged: stored.status.activation.state == TaskState::Finished.as_str(),
-                    claimed: status::claim(&stored.status),
+                    acknowledged: stored.acknowledged.started(),
+                    claimed: stored.acknowledged.claim().cloned(),
                     access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::has_it_on)),
                     short_of_capacity: self.short_of_capacity(&stored.id),
                     record,
@@ -142,7 +144,7 @@ impl Index {
         let queued = job.queued.clone();
         queued
             .into_iter()
-            .filter(|load| self.queues.get_mut(load).is_some_and(|queue| queue.wanted.remove(key).is_some()))
+            .filter(|load| self.queues.get_mut(load).is_some_and(|queue| queue.wanted.withdraw(key)))
             .collect()
     }
 

@@ -26,15 +26,37 @@ use super::load::{LoadKey, Queue};
 use super::window::{Defaults, Stored};
 
 pub(super) use admit::{Admitted, LiveRequest, Order};
+pub(super) use answers::Listed;
 pub(super) use stored::{AccountWrite, WindowWrite};
 
 /// A job: its windows, and what is known of it.
 #[derive(Default)]
 struct Job {
-    windows: BTreeSet<WindowId>,
+    /// In order. One, most often: a set of the library takes room for eleven.
+    windows: Vec<WindowId>,
     memory: Memory,
     /// The loads in whose queues it may stand, or hold a slot.
-    queued: BTreeSet<LoadKey>,
+    queued: Vec<LoadKey>,
+}
+
+impl Job {
+    fn join(&mut self, id: &WindowId) {
+        if let Err(at) = self.windows.binary_search(id) {
+            self.windows.reserve_exact(1);
+            self.windows.insert(at, id.clone());
+        }
+    }
+
+    fn leave(&mut self, id: &WindowId) {
+        self.windows.retain(|window| window != id);
+    }
+
+    fn stands_in(&mut self, load: &LoadKey) {
+        if !self.queued.contains(load) {
+            self.queued.reserve_exact(1);
+            self.queued.push(load.clone());
+        }
+    }
 }
 
 /// See the module.
@@ -51,10 +73,10 @@ pub(in crate::controller) struct Index {
     definition_lacks: Option<String>,
     /// Jobs with a call that is due and waits for the lease to be renewed.
     awaiting_lease: BTreeSet<JobKey>,
-    windows: BTreeMap<WindowId, Stored>,
+    windows: BTreeMap<WindowId, Box<Stored>>,
     ids: BTreeMap<ObjectName, WindowId>,
     job_of: BTreeMap<WindowId, JobKey>,
-    jobs: BTreeMap<JobKey, Job>,
+    jobs: BTreeMap<JobKey, Box<Job>>,
     accounts: BTreeMap<AccountName, Account>,
     users: BTreeMap<AccountName, BTreeSet<WindowId>>,
     /// The load that each account's calls are part of. One without a usable key has none.
@@ -65,7 +87,7 @@ pub(in crate::controller) struct Index {
     starting: BTreeMap<WindowId, starts::Place>,
     secrets: BTreeMap<ObjectName, Option<Secret>>,
     /// What answers told of the clock at each endpoint.
-    skews: BTreeMap<String, Skew>,
+    skews: BTreeMap<Arc<str>, Skew>,
     /// Accounts of which something was learnt that their status may not show yet.
     stale_accounts: BTreeSet<AccountName>,
     /// Secrets whose key the Live API refused: they are read again.
@@ -117,7 +139,7 @@ impl Index {
     }
 
     pub(in crate::controller) fn window(&self, id: &WindowId) -> Option<&Stored> {
-        self.windows.get(id)
+        self.windows.get(id).map(Box::as_ref)
     }
 
     /// The accounts of which something was learnt since the last time this was asked.

@@ -59,7 +59,7 @@ impl Index {
         asked_at: Timestamp,
     ) -> BTreeSet<JobKey> {
         let known = self.jobs.get(key).map(|job| job.windows.clone()).unwrap_or_default();
-        let gone: Vec<WindowId> = known.difference(found).filter(|id| !self.must_stay(id)).cloned().collect();
+        let gone: Vec<WindowId> = known.into_iter().filter(|id| !found.contains(id) && !self.must_stay(id)).collect();
         let mut touched: BTreeSet<JobKey> = gone.iter().flat_map(|id| self.remove_window(id)).collect();
         if let Some(job) = self.jobs.get_mut(key) {
             job.memory.objects_read(asked_at);
@@ -126,7 +126,7 @@ impl Index {
     /// Another installation has claimed its start. Returns the object's version if that is news.
     pub(in crate::controller) fn claimed_elsewhere(&mut self, id: &WindowId, claim: &Claim) -> Option<String> {
         let stored = self.windows.get_mut(id)?;
-        let news = stored.claimed_elsewhere.replace(claim.clone()).as_ref() != Some(claim);
+        let news = stored.claimed_elsewhere.replace(Box::new(claim.clone())).as_deref() != Some(claim);
         news.then(|| stored.resource_version.clone())
     }
 
@@ -134,7 +134,7 @@ impl Index {
     pub(super) fn claims(&self, id: &WindowId) -> bool {
         let Some(stored) = self.windows.get(id) else { return false };
         let wanted = stored.planned.as_ref().and_then(|planned| planned.record.claim.as_ref());
-        wanted.is_some() && status::claim(&stored.status).as_ref() != wanted
+        wanted.is_some() && stored.acknowledged.claim() != wanted
     }
 
     pub(in crate::controller) fn take_awaiting_lease(&mut self) -> BTreeSet<JobKey> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use plan::{JobKey, WindowId, WindowPlan, capacity};
+use plan::{JobKey, Task, WindowId, capacity};
 
 use crate::controller::load::LoadKey;
 
@@ -11,6 +11,11 @@ use super::Index;
 
 /// A start's place among all that are to come.
 pub(super) type Place = (LoadKey, Timestamp, WindowId);
+
+/// When a start is to come that was not called yet.
+pub(super) fn to_come(start: &Task) -> Option<Timestamp> {
+    (start.is_pending() && start.attempts == 0).then_some(start.call_at)
+}
 
 impl Index {
     /// Whether the window's start finds all slots of its load taken, going by the starts before it.
@@ -27,15 +32,17 @@ impl Index {
         self.queues.get(load).map_or(0, |queue| queue.load.limits().simultaneous_activations)
     }
 
-    /// Takes up where the window's start stands as planned now. Returns the jobs of which that may change what is told.
-    pub(super) fn note_start(&mut self, job: &JobKey, planned: &WindowPlan, now: Timestamp) -> BTreeSet<JobKey> {
-        let id = &planned.id;
-        let start = &planned.record.activation;
+    /// Takes up when the window's start is to come, if it is. Returns the jobs of which that may change what is told.
+    pub(super) fn note_start(
+        &mut self,
+        job: &JobKey,
+        id: &WindowId,
+        at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> BTreeSet<JobKey> {
         let stored = self.windows.get(id).filter(|stored| !stored.spec.suspend && !stored.spec.cancel);
         let load = stored.and_then(|stored| self.loads.get(&stored.spec.account));
-        let next = load
-            .filter(|_| start.is_pending() && start.attempts == 0)
-            .map(|load| (load.clone(), start.call_at, id.clone()));
+        let next = load.zip(at).map(|(load, at)| (load.clone(), at, id.clone()));
         if self.starting.get(id) == next.as_ref() {
             return BTreeSet::new();
         }

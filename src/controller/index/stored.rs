@@ -78,9 +78,10 @@ impl Index {
             let more = stored.finalizers.iter().cloned().chain([FINALIZER.to_owned()]).collect();
             return Some(finalizers(more));
         }
-        let status = status::render(stored, planned, memory, now);
-        let cut = |(sent, got): &(JobStartStopStatus, JobStartStopStatus)| *sent == status && *got == stored.status;
-        if status != stored.status && !stored.cut.as_deref().is_some_and(cut) {
+        let before = stored.acknowledged.status();
+        let status = status::render(stored, &before, planned, memory, now);
+        let cut = |(sent, got): &(JobStartStopStatus, JobStartStopStatus)| *sent == status && *got == before;
+        if status != before && !stored.cut.as_deref().is_some_and(cut) {
             return Some(WindowWrite::Status {
                 name: stored.name.clone(),
                 resource_version: stored.resource_version.clone(),
@@ -155,7 +156,7 @@ impl Index {
     /// One of its windows has its job on.
     fn in_use(&self, account: &AccountName) -> bool {
         let windows = self.users.get(account).into_iter().flatten().filter_map(|id| self.windows.get(id));
-        windows.into_iter().any(status::has_it_on)
+        windows.into_iter().any(|stored| status::has_it_on(stored))
     }
 
     /// The apiserver stored the account's status.

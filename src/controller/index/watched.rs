@@ -35,7 +35,7 @@ impl Index {
             None => {
                 self.ids.insert(newer.name.clone(), id.clone());
                 self.users.entry(newer.spec.account.clone()).or_default().insert(id.clone());
-                self.windows.insert(id.clone(), newer);
+                self.windows.insert(id.clone(), Box::new(newer));
             }
         }
         touched.extend(self.place(&id));
@@ -65,25 +65,25 @@ impl Index {
         let Some(stored) = self.windows.get(id) else { return BTreeSet::new() };
         let account = &stored.spec.account;
         let endpoint = match self.accounts.get(account).map(|account| &account.endpoint) {
-            Some(Ok(endpoint)) => endpoint.to_string(),
+            Some(Ok(endpoint)) => endpoint.origin(),
             // Deleted while it was in use: the windows stay where they are.
             None if self.job_of.contains_key(id) => return self.job_of.get(id).cloned().into_iter().collect(),
             // Nobody knows yet where its job is: a timeline of its own, on which only time passes.
-            _ => format!("unknown endpoint of {account}"),
+            _ => format!("unknown endpoint of {account}").into(),
         };
-        let key = JobKey { endpoint, job: stored.spec.job.to_string() };
+        let key = JobKey { endpoint, job: stored.spec.job.shared() };
         let mut touched = BTreeSet::from([key.clone()]);
         if let Some(before) = self.job_of.insert(id.clone(), key.clone()).filter(|before| *before != key) {
             self.leave(&before, id);
             touched.insert(before);
         }
-        self.jobs.entry(key).or_default().windows.insert(id.clone());
+        self.jobs.entry(key).or_default().join(id);
         touched
     }
 
     fn leave(&mut self, key: &JobKey, id: &WindowId) {
         if let Some(job) = self.jobs.get_mut(key) {
-            job.windows.remove(id);
+            job.leave(id);
         }
     }
 
@@ -127,7 +127,7 @@ impl Index {
         let gone: Vec<WindowId> = self
             .windows
             .values()
-            .filter(|stored| namespace.is_none_or(|namespace| stored.name.namespace == namespace))
+            .filter(|stored| namespace.is_none_or(|namespace| *stored.name.namespace == *namespace))
             .filter(|stored| !seen.contains(&stored.id))
             .map(|stored| stored.id.clone())
             .collect();
@@ -178,7 +178,7 @@ impl Index {
         let gone: Vec<AccountName> = self
             .accounts
             .keys()
-            .filter(|name| namespace.is_none_or(|namespace| name.namespace == namespace))
+            .filter(|name| namespace.is_none_or(|namespace| *name.namespace == *namespace))
             .filter(|name| !seen.contains(name))
             .cloned()
             .collect();

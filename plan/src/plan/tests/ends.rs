@@ -282,8 +282,8 @@ fn what_cannot_be_fully_read_is_not_started_and_still_stopped() {
     let mut rig = Rig::one();
     rig.until(500).edit("w", |w| w.undecodable = Some("spec.deletionPolicy: unknown variant".into()));
     rig.until(600);
-    let Health::Stalled(Reason::Undecodable, message) = rig.health("w") else { panic!("{:?}", rig.health("w")) };
-    assert!(message.contains("spec.deletionPolicy"), "{message}");
+    let Health::Stalled(Reason::Undecodable, said) = rig.health("w") else { panic!("{:?}", rig.health("w")) };
+    assert!(said.to_string().contains("spec.deletionPolicy"), "{said}");
     rig.until(1500);
     assert_eq!(rig.tasks("w"), "pending Undecodable | pending -");
     rig.until(3000);

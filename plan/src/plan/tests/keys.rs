@@ -212,9 +212,9 @@ fn off_inside_the_window_is_shown_as_drift_and_not_fought() {
         rig.until(1500).turn(Reading::Off);
         rig.vendors_timer_ran_out = vendors_timer_ran_out;
         rig.until(1600);
-        let drifted = rig.last.as_ref().unwrap().windows[0].conditions.iter().find(|c| c.kind == "Drifted").cloned();
+        let drifted = rig.last.as_ref().unwrap().windows[0].conditions().into_iter().find(|c| c.kind == "Drifted");
         assert_eq!(drifted.map(|condition| condition.reason), Some(reason));
-        assert!(matches!(rig.health("w"), Health::Ready(shown, _) if *shown == reason));
+        assert!(matches!(rig.health("w"), Health::Ready(shown, _) if shown == reason));
         assert_eq!(rig.events.last().map(|(_, event)| (event.reason, event.warning)), Some((reason, true)));
         rig.until(3000);
         assert_eq!(rig.calls(), ["activate 1000.000"]);

@@ -215,7 +215,7 @@ fn wholly_past_with_the_channel_on_is_reported_and_not_touched() {
     rig.until(5000).add("w", 1000, 2000, |_| ());
     rig.until(9000);
     assert_eq!((rig.on_air("w"), rig.calls().len()), (OnAir::True, 0));
-    let conditions = &rig.last.as_ref().unwrap().windows[0].conditions;
+    let conditions = rig.last.as_ref().unwrap().windows[0].conditions();
     assert!(conditions.iter().any(|c| c.kind == "OnAir" && c.reason == Reason::LeftOn), "{conditions:?}");
 }
 
@@ -347,8 +347,8 @@ fn a_stop_held_back_by_the_account_goes_out_as_soon_as_it_may() {
 fn a_start_that_will_have_to_wait_is_told_from_15_minutes_before_it_with_one_event_and_stays_ready() {
     let shown = |rig: &Rig| {
         let window = &rig.last.as_ref().unwrap().windows[0];
-        let short = window.conditions.iter().find(|condition| condition.kind == "CapacityShort");
-        (short.map(|condition| condition.reason), window.health.reason())
+        let short = window.conditions().into_iter().find(|condition| condition.kind == "CapacityShort");
+        (short.map(|condition| condition.reason), window.health().reason())
     };
     let mut rig = Rig::one();
     rig.set_short_of_capacity("w", true);
@@ -372,5 +372,5 @@ fn a_start_that_no_longer_has_to_wait_says_so_at_once() {
     rig.until(500);
     rig.set_short_of_capacity("w", false);
     let window = &rig.last.as_ref().unwrap().windows[0];
-    assert!(window.conditions.iter().all(|condition| condition.kind != "CapacityShort"));
+    assert!(window.conditions().iter().all(|condition| condition.kind != "CapacityShort"));
 }

@@ -519,7 +519,7 @@ impl Rig {
             if before.as_ref() != Some(&next.record) || was_conflicted != object.conflicted {
                 changed = true;
                 let old = before.as_ref().map(|record| (record, was_conflicted));
-                let told = announce::changes(&object.window, old, &next.record, next.conflict.as_deref());
+                let told = announce::changes(object.window.suspend, old, &next.record, next.conflict.as_deref());
                 if lag == 0 {
                     object.stored = Some(next.record.clone());
                 } else {

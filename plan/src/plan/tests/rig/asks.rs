@@ -25,8 +25,8 @@ impl Rig {
         self.record(id).on_air
     }
 
-    pub(in crate::plan::tests) fn health(&self, id: &str) -> &Health {
-        &self.last.as_ref().unwrap().windows.iter().find(|w| w.id.as_str() == id).unwrap().health
+    pub(in crate::plan::tests) fn health(&self, id: &str) -> Health<'_> {
+        self.last.as_ref().unwrap().windows.iter().find(|w| w.id.as_str() == id).unwrap().health()
     }
 
     /// `finished Started | pending -`.

@@ -35,14 +35,15 @@ impl Rig {
         let second = crate::plan::plan(&own, &self.memory, &self.term, now, &self.timings);
         for (first, second) in plan.windows.iter().zip(&second.windows) {
             assert_eq!(first.record, second.record, "at {}", self.now);
-            assert_eq!(first.conditions, second.conditions, "at {}", self.now);
+            assert_eq!(first.conditions(), second.conditions(), "at {}", self.now);
             assert_eq!((first.finalizer, first.phase), (second.finalizer, second.phase), "at {}", self.now);
         }
         for window in &plan.windows {
-            let holds = |kind: &str| window.conditions.iter().any(|c| c.kind == kind && c.status == Status::True);
+            let conditions = window.conditions();
+            let holds = |kind: &str| conditions.iter().any(|c| c.kind == kind && c.status == Status::True);
             let sure = ["Ready", "Reconciling", "Stalled"].into_iter().filter(|kind| holds(kind)).count();
-            assert_eq!(sure, 1, "{:?}", window.conditions);
-            assert_eq!(holds("Ready"), matches!(window.health, Health::Ready(..)));
+            assert_eq!(sure, 1, "{conditions:?}");
+            assert_eq!(holds("Ready"), matches!(window.health(), Health::Ready(..)));
         }
     }
 

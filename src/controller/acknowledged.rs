@@ -1,0 +1,47 @@
+//! The status of a window that the apiserver has acknowledged, as the index keeps it.
+
+use plan::{Claim, TaskState};
+
+use crate::api::JobStartStopStatus;
+
+use super::status;
+
+/// Packed: there may be a hundred thousand of them, and the whole is needed only when its object is written or read anew.
+/// Beside it stands what each decision asks for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Acknowledged {
+    /// The status as JSON; empty where nothing is stored.
+    packed: Box<[u8]>,
+    started: bool,
+    claim: Option<Claim>,
+}
+
+impl Acknowledged {
+    /// Of the status that is stored, if one is.
+    pub(super) fn of(stored: Option<&JobStartStopStatus>) -> Self {
+        stored.map(Self::pack).unwrap_or_default()
+    }
+
+    fn pack(stored: &JobStartStopStatus) -> Self {
+        Self {
+            packed: serde_json::to_vec(stored).unwrap_or_default().into(),
+            started: stored.activation.state == TaskState::Finished.as_str(),
+            claim: status::claim(stored),
+        }
+    }
+
+    /// The whole of it.
+    pub(super) fn status(&self) -> JobStartStopStatus {
+        serde_json::from_slice(&self.packed).unwrap_or_default()
+    }
+
+    /// The start is stored as finished.
+    pub(super) fn started(&self) -> bool {
+        self.started
+    }
+
+    /// The claim on the start that is stored.
+    pub(super) fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref()
+    }
+}
