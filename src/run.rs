@@ -5,7 +5,6 @@
 //! back-off stands between two leaders.
 
 use std::cell::Cell;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -160,6 +159,7 @@ async fn round(
         _ = &mut writing => anyhow::bail!("the convergence lane has ended unexpectedly; see the log above"),
     };
     tracing::info!("no new calls; those under way are finished and recorded");
+    election.stand_down();
     // Until then the lease is renewed: nobody else begins while something of ours is under way and not recorded.
     let finished = async {
         calls.finish().await;
@@ -252,6 +252,9 @@ impl Calls {
 struct Election(Option<Candidate>);
 
 struct Candidate {
+    /// It does not compete any more, and keeps what it holds.
+    stand_down: CancellationToken,
+    /// All is recorded (`true`), or will not be.
     leave: Option<oneshot::Sender<bool>>,
     lost: CancellationToken,
     ended: oneshot::Receiver<()>,
@@ -275,8 +278,8 @@ impl Election {
         config.connect_timeout = Some(timings.attempt);
         let (readiness, instance) = (Arc::clone(&ground.readiness), ground.instance.clone());
         let (leave, left) = oneshot::channel::<bool>();
-        let lost = CancellationToken::new();
-        let is_lost = lost.clone();
+        let (stand_down, lost) = (CancellationToken::new(), CancellationToken::new());
+        let (standing_down, is_lost) = (stand_down.clone(), lost.clone());
         let ended = on_a_thread("election", async move || {
             let client = match kube::Client::try_from(config) {
                 Ok(client) => client,
@@ -287,21 +290,22 @@ impl Election {
             };
             let clock = Arc::new(WallClock);
             let mut elector = Elector::new(client, name, &instance, process, timings, clock, tenure).after(predecessor);
-            let release = Cell::new(false);
-            let mut left = pin!(async { release.set(left.await.unwrap_or(false)) });
             // Nobody competes who does not know what there is to do.
             let warm = tokio::select! {
                 biased;
-                () = &mut left => false,
+                () = standing_down.cancelled() => false,
                 () = readiness.until_warm() => true,
             };
-            if warm && elector.run(&mut left).await == End::Lost {
-                is_lost.cancel();
-            } else if release.get() {
+            if warm && elector.run(standing_down.cancelled()).await == End::Lost {
+                return is_lost.cancel();
+            }
+            let recorded = Cell::new(false);
+            let kept = elector.keep_until(async { recorded.set(left.await.unwrap_or(false)) }).await;
+            if kept == End::Stopped && recorded.get() {
                 elector.release().await;
             }
         })?;
-        Ok(Self(Some(Candidate { leave: Some(leave), lost, ended })))
+        Ok(Self(Some(Candidate { stand_down, leave: Some(leave), lost, ended })))
     }
 
     /// Waits until the lease is lost.
@@ -309,6 +313,13 @@ impl Election {
         match &self.0 {
             Some(candidate) => candidate.lost.cancelled().await,
             None => std::future::pending().await,
+        }
+    }
+
+    /// Competes no more; a lease that is held is renewed on.
+    fn stand_down(&self) {
+        if let Some(candidate) = &self.0 {
+            candidate.stand_down.cancel();
         }
     }
 

@@ -13,6 +13,7 @@ pub(super) struct Acknowledged {
     /// The status as JSON; empty where nothing is stored.
     packed: Box<[u8]>,
     started: bool,
+    has_it_on: bool,
     claim: Option<Claim>,
 }
 
@@ -26,6 +27,7 @@ impl Acknowledged {
         Self {
             packed: serde_json::to_vec(stored).unwrap_or_default().into(),
             started: stored.activation.state == TaskState::Finished.as_str(),
+            has_it_on: status::tells_it_is_on(stored),
             claim: status::claim(stored),
         }
     }
@@ -38,6 +40,11 @@ impl Acknowledged {
     /// The start is stored as finished.
     pub(super) fn started(&self) -> bool {
         self.started
+    }
+
+    /// The window has its job on, by what is stored.
+    pub(super) fn has_it_on(&self) -> bool {
+        self.has_it_on
     }
 
     /// The claim on the start that is stored.

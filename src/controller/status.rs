@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use plan::{Claim, Memory, OnAir, Phase, ProcessId, Reading, Reason, Record, Task, TermId, Trouble, WindowPlan};
+use plan::{
+    Claim, Memory, OnAir, Phase, ProcessId, Reading, Reason, Record, Task, TaskState, TermId, Trouble, WindowPlan,
+};
 
 use crate::api::time::{epoch_seconds, read_status};
 use crate::api::{self, ClaimStatus, JobReading, JobStartStopStatus, TaskStatus};
@@ -20,8 +22,15 @@ pub(super) fn record(stored: &Stored) -> Option<Record> {
 pub(super) fn has_it_on(stored: &Stored) -> bool {
     match &stored.planned {
         Some(planned) => planned.record.has_it_on(),
-        None => stored_record(stored).is_some_and(|record| record.has_it_on()),
+        None => stored.acknowledged.has_it_on(),
     }
+}
+
+/// What a record of this status would say: the start may have been called, and the stop is not settled.
+pub(super) fn tells_it_is_on(status: &JobStartStopStatus) -> bool {
+    let called = |task: Task| task.state == TaskState::Finished || task.called_at.is_some();
+    let settled = |task: Task| !task.is_pending();
+    task(&status.activation, status).is_some_and(called) && !task(&status.deactivation, status).is_some_and(settled)
 }
 
 /// What the stored status tells of a window; `None` when no operator has written one yet.

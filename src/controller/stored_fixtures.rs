@@ -42,6 +42,7 @@ fn every_stored_window_is_read_whole() {
         let status = stored.acknowledged.status();
         let record = stored_record(&stored).unwrap_or_else(|| panic!("{name}: its status is no record"));
         assert_eq!(Phase::of(&record).as_str(), status.phase, "{name}");
+        assert_eq!(stored.acknowledged.has_it_on(), record.has_it_on(), "{name}");
         assert_eq!(serde_json::to_value(&status).unwrap(), object["status"], "{name}: nothing is lost");
         let unknown = [&status.unknown, &status.activation.unknown, &status.deactivation.unknown, &status.job.unknown];
         assert!(unknown.iter().all(|fields| fields.is_empty()), "{name}: {unknown:?}");

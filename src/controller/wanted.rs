@@ -26,7 +26,8 @@ impl Wanted {
             self.pressing.entry(key.clone()).or_default().push(want);
         } else if listed {
             self.supervisions += usize::from(supervises(&want));
-            self.others.insert(key.clone(), want);
+            let before = self.others.insert(key.clone(), want);
+            self.supervisions -= usize::from(before.as_ref().is_some_and(supervises));
         } else {
             self.alone.insert(key.clone(), want);
         }

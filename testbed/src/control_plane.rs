@@ -285,7 +285,8 @@ fn start_etcd(run: &Run, folder: &Path, client: SocketAddr, peer: SocketAddr, mo
         .arg(format!("--listen-client-urls=http://{client}"))
         .arg(format!("--advertise-client-urls=http://{client}"))
         .arg(format!("--listen-peer-urls=http://{peer}"))
-        .args(["--unsafe-no-fsync", "--log-level=error"])
+        // The bench stores 100,000 windows, and every version of them until the next compaction: the default is 2 GiB.
+        .args(["--unsafe-no-fsync", "--log-level=error", "--quota-backend-bytes=8589934592"])
         .args(more)
         // Its data go with it: there is nothing to end in order.
         .grace(Duration::ZERO)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use plan::{
     AccountName, Deletion, Entry, JobKey, ObjectName, Reason, Recheck, Record, TaskState, Trouble, Want, Window,
-    WindowId, WindowPlan,
+    WindowId,
 };
 
 use crate::controller::load::LoadKey;
@@ -71,11 +71,11 @@ impl Index {
             self.awaiting_lease.insert(key.clone());
         }
         for (planned, entry) in plan.windows.into_iter().zip(&entries) {
-            let Some(stored) = self.windows.get_mut(&planned.id) else { continue };
-            let counts_as = |plan: &WindowPlan| (plan.phase, plan.record.has_it_on());
-            if stored.planned.as_ref().is_none_or(|before| counts_as(before) != counts_as(&planned)) {
-                decided.counted.insert(stored.spec.account.clone());
+            let recount = self.counts_otherwise(&planned);
+            if recount {
+                self.uncount(&planned.id);
             }
+            let Some(stored) = self.windows.get_mut(&planned.id) else { continue };
             let given_up = |record: &Record| record.deactivation.reason == Some(Reason::StopGivenUp);
             if given_up(&planned.record) && !entry.record.as_ref().is_some_and(given_up) {
                 decided.given_up.push(stored.name.clone());
@@ -89,6 +89,10 @@ impl Index {
             let (id, start) = (planned.id.clone(), to_come(&planned.record.activation));
             stored.planned = Some(planned);
             stored.planned_generation = stored.generation;
+            if recount {
+                decided.counted.insert(stored.spec.account.clone());
+                self.count(&id);
+            }
             decided.touched.extend(self.note_start(key, &id, start, now));
         }
         decided.loads = self.withdraw(key);

@@ -11,6 +11,7 @@ mod loads;
 mod reread;
 mod starts;
 mod stored;
+mod tally;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,8 @@ use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Term, Timing
 use super::accounts::{Account, Dialling};
 use super::load::{LoadKey, Queue};
 use super::window::{Defaults, Stored};
+
+use tally::Tally;
 
 pub(super) use admit::{Admitted, LiveRequest, Order};
 pub(super) use answers::Listed;
@@ -79,6 +82,7 @@ pub(in crate::controller) struct Index {
     jobs: BTreeMap<JobKey, Box<Job>>,
     accounts: BTreeMap<AccountName, Account>,
     users: BTreeMap<AccountName, BTreeSet<WindowId>>,
+    tallies: BTreeMap<AccountName, Tally>,
     /// The load that each account's calls are part of. One without a usable key has none.
     loads: BTreeMap<AccountName, LoadKey>,
     queues: BTreeMap<LoadKey, Queue>,
@@ -110,6 +114,7 @@ impl Index {
             jobs: BTreeMap::new(),
             accounts: BTreeMap::new(),
             users: BTreeMap::new(),
+            tallies: BTreeMap::new(),
             loads: BTreeMap::new(),
             queues: BTreeMap::new(),
             starts: BTreeMap::new(),

@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kube::Resource;
-use plan::{AccountName, Deletion, FinalizerWish, ObjectName, Phase, Record, WindowId};
+use plan::{AccountName, Deletion, FinalizerWish, ObjectName, Record, WindowId};
 
-use crate::api::{JobStartStopStatus, LiveAccount, LiveAccountStatus, WindowCounts};
+use crate::api::{JobStartStopStatus, LiveAccount, LiveAccountStatus};
 use crate::controller::attempts::{Attempts, Waits};
 use crate::controller::raw::Raw;
 use crate::controller::status;
@@ -153,12 +153,6 @@ impl Index {
         (same != account.status).then(|| AccountWrite::Status { resource_version, status: Box::new(next) })
     }
 
-    /// One of its windows has its job on.
-    fn in_use(&self, account: &AccountName) -> bool {
-        let windows = self.users.get(account).into_iter().flatten().filter_map(|id| self.windows.get(id));
-        windows.into_iter().any(|stored| status::has_it_on(stored))
-    }
-
     /// The apiserver stored the account's status.
     pub(in crate::controller) fn account_written(&mut self, name: &AccountName, object: &Raw<LiveAccount>) {
         if let Some(account) = self.accounts.get_mut(name) {
@@ -187,20 +181,5 @@ impl Index {
     ) -> Option<(u32, SignedDuration)> {
         let account = self.accounts.get_mut(name)?;
         Some(account.writes.failed(ACCOUNT_RETRY, &name.name, now))
-    }
-
-    fn counts(&self, account: &AccountName) -> WindowCounts {
-        let mut counts = WindowCounts::default();
-        let phases = self.users.get(account).into_iter().flatten().filter_map(|id| self.windows.get(id));
-        for stored in phases {
-            counts.total += 1;
-            match stored.planned.as_ref().map(|planned| planned.phase) {
-                Some(Phase::Active) => counts.active += 1,
-                Some(Phase::Pending) | None => counts.pending += 1,
-                Some(Phase::Failed | Phase::Missed) => counts.failed += 1,
-                Some(Phase::Finished | Phase::Cancelled) => {}
-            }
-        }
-        counts
     }
 }

@@ -29,15 +29,18 @@ impl Index {
             newer.keep_account(known);
         }
         newer.resolve(&self.defaults(&newer.spec.account));
-        match self.windows.get_mut(&id) {
-            Some(known) if newer.older_than(known) => return touched,
-            Some(known) => known.renew(newer),
-            None => {
-                self.ids.insert(newer.name.clone(), id.clone());
-                self.users.entry(newer.spec.account.clone()).or_default().insert(id.clone());
-                self.windows.insert(id.clone(), Box::new(newer));
-            }
+        if self.windows.get(&id).is_some_and(|known| newer.older_than(known)) {
+            return touched;
         }
+        self.uncount(&id);
+        if let Some(known) = self.windows.get_mut(&id) {
+            known.renew(newer);
+        } else {
+            self.ids.insert(newer.name.clone(), id.clone());
+            self.users.entry(newer.spec.account.clone()).or_default().insert(id.clone());
+            self.windows.insert(id.clone(), Box::new(newer));
+        }
+        self.count(&id);
         touched.extend(self.place(&id));
         touched
     }
@@ -89,6 +92,7 @@ impl Index {
 
     /// The object is gone.
     pub(in crate::controller) fn remove_window(&mut self, id: &WindowId) -> BTreeSet<JobKey> {
+        self.uncount(id);
         let Some(stored) = self.windows.remove(id) else { return BTreeSet::new() };
         let mut touched = self.forget_start(id);
         self.ids.remove(&stored.name);
