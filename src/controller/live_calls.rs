@@ -12,7 +12,7 @@ use plan::{AccountName, JobKey, LookError, Outcome, Reading, Reason, Seen, Verb}
 
 use crate::live::{Job, JobId, LiveError};
 
-use super::index::{Listed, LiveRequest, Order};
+use super::index::{LiveRequest, Order};
 use super::journal::Line;
 use super::shared::Shared;
 use super::step;
@@ -55,43 +55,54 @@ async fn look(shared: &Shared, order: &Order, key: &JobKey, id: &JobId, for_call
     shared.answered([key.clone()], &order.origin.load);
 }
 
+/// So many jobs are decided at a time after a page: others get a turn between.
+const AT_A_TIME: usize = 64;
+
+/// Reads the list to its end. Each page answers for its jobs at once; those that none showed are told of at the end.
 async fn list(shared: &Shared, order: &Order, jobs: &BTreeMap<JobKey, AccountName>) {
-    let asked_at = shared.clock.now();
-    let answer = pages(shared, order, jobs).await;
+    let begun = shared.clock.now();
+    let mut unseen = jobs.clone();
+    let mut pages = 0;
+    let error = pages_answered(shared, order, &mut unseen, &mut pages).await.err();
     let at = shared.clock.now();
-    match answer {
-        Ok(listed) => {
-            tracing::debug!(asked = jobs.len(), listed = listed.jobs, "jobs listed");
-            shared.index().list_answered(&order.origin, jobs, listed, (asked_at, at));
-        }
-        Err(error) => {
-            let (error, heard) = (look_error(&error), heard(&error));
-            tracing::info!(asked = jobs.len(), reason = %error.reason, message = %error.message, "jobs not listed");
-            shared.index().list_failed(&order.origin, jobs, (asked_at, at), &error, heard);
-        }
+    if let Some(error) = error {
+        let (error, heard) = (look_error(&error), heard(&error));
+        tracing::info!(asked = jobs.len(), reason = %error.reason, message = %error.message, "jobs not listed");
+        shared.index().list_failed(&order.origin, &unseen, (begun, at), &error, heard);
+    } else {
+        tracing::debug!(asked = jobs.len(), unseen = unseen.len(), pages, "jobs listed");
+        shared.index().list_answered(&order.origin, &unseen, pages, (begun, at));
     }
-    shared.answered(jobs.keys().cloned(), &order.origin.load);
+    shared.answered(unseen.into_keys(), &order.origin.load);
 }
 
-/// Reads the list to its end, and keeps what it shows of these jobs.
-async fn pages(shared: &Shared, order: &Order, jobs: &BTreeMap<JobKey, AccountName>) -> Result<Listed, LiveError> {
+async fn pages_answered(
+    shared: &Shared,
+    order: &Order,
+    unseen: &mut BTreeMap<JobKey, AccountName>,
+    count: &mut usize,
+) -> Result<(), LiveError> {
     let endpoint = order.client.endpoint().origin();
-    let mut listed = Listed::default();
     let mut pages = order.client.pages(true);
     loop {
         let asked_at = shared.clock.now();
-        let Some(page) = pages.next().await else { return Ok(listed) };
+        let Some(page) = pages.next().await else { return Ok(()) };
         let at = shared.clock.now();
         shared.metrics.live_request("list", page.as_ref().err(), at.duration_since(asked_at));
         let page = page?;
         told(shared, order, asked_at, at, page.date);
-        listed.pages += 1;
-        listed.jobs += page.value.len();
-        for job in page.value {
+        *count += 1;
+        let shown = page.value.into_iter().filter_map(|job| {
             let key = JobKey { endpoint: Arc::clone(&endpoint), job: job.id.as_str().into() };
-            if jobs.contains_key(&key) {
-                listed.seen.insert(key, seen(job, asked_at, at));
-            }
+            let account = unseen.remove(&key)?;
+            Some((key, account, seen(job, asked_at, at)))
+        });
+        let shown: Vec<(JobKey, AccountName, Seen)> = shown.collect();
+        let keys: Vec<JobKey> = shown.iter().map(|(key, ..)| key.clone()).collect();
+        shared.index().page_answered(&order.origin, shown);
+        for some in keys.chunks(AT_A_TIME) {
+            shared.answered(some.iter().cloned(), &order.origin.load);
+            tokio::task::yield_now().await;
         }
     }
 }

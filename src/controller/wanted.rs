@@ -87,3 +87,65 @@ impl Wanted {
 fn supervises(want: &Want) -> bool {
     matches!(want, Want::Read { purpose: ReadPurpose::Supervise, .. })
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use plan::{ObjectName, Verb};
+
+    use super::*;
+
+    fn key(job: &str) -> JobKey {
+        JobKey { endpoint: "https://live".into(), job: job.into() }
+    }
+
+    fn read(purpose: ReadPurpose) -> Want {
+        Want::Read { account: ObjectName::new("tv", "tv"), purpose }
+    }
+
+    fn stop() -> Want {
+        Want::Call {
+            verb: Verb::Deactivate,
+            account: ObjectName::new("tv", "tv"),
+            windows: Vec::new(),
+            attempt: 1,
+            planned: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn what_presses_is_kept_apart_from_what_can_wait() {
+        let mut wanted = Wanted::default();
+        wanted.push(&key("a"), stop(), true);
+        wanted.push(&key("a"), read(ReadPurpose::ForStop), true);
+        wanted.push(&key("b"), read(ReadPurpose::Supervise), true);
+        wanted.push(&key("c"), read(ReadPurpose::Check), true);
+        wanted.push(&key("d"), read(ReadPurpose::Check), false);
+        assert_eq!((wanted.pressing().count(), wanted.others().count(), wanted.alone().count()), (2, 2, 1));
+        assert_eq!(wanted.unhurried(), (1, 2));
+    }
+
+    #[test]
+    fn what_is_taken_or_withdrawn_is_gone() {
+        let mut wanted = Wanted::default();
+        wanted.push(&key("a"), stop(), true);
+        wanted.push(&key("a"), read(ReadPurpose::ForStop), true);
+        wanted.push(&key("b"), read(ReadPurpose::Supervise), true);
+        wanted.push(&key("c"), read(ReadPurpose::Check), false);
+        assert_eq!(wanted.take(&key("a"), Urgency::FirstStart), None, "of another urgency");
+        assert_eq!(wanted.take(&key("a"), Urgency::FirstStop), Some(stop()));
+        assert!(wanted.withdraw(&key("a")) && !wanted.withdraw(&key("a")));
+        assert!(wanted.take(&key("b"), Urgency::OtherRead).is_some());
+        assert_eq!(wanted.unhurried(), (0, 0));
+        assert!(wanted.withdraw(&key("c")) && wanted.is_empty());
+    }
+
+    #[test]
+    fn the_same_wish_twice_counts_once() {
+        let mut wanted = Wanted::default();
+        for purpose in [ReadPurpose::Supervise, ReadPurpose::Supervise, ReadPurpose::Check] {
+            wanted.push(&key("a"), read(purpose), true);
+        }
+        assert_eq!(wanted.unhurried(), (0, 1));
+    }
+}

@@ -362,6 +362,29 @@ fn jobs_that_a_list_does_not_show_are_read_one_by_one() {
     });
 }
 
+/// What nobody waits for does not open a connection for each job, whatever the account allows.
+#[test]
+fn three_hundred_windows_seen_at_once_in_an_account_without_limits_are_checked_by_lists() {
+    simulate(1, async |world| {
+        let jobs = names(300);
+        make(world, &jobs);
+        let unlimited = json!({"simultaneousActivations": 0, "requestsPerSecond": 0, "concurrentRequests": 0});
+        world.settle_with("tv", "tv", &unlimited);
+        book(world, &jobs, (minutes(60), minutes(70)));
+        world.start_operator();
+        world.until(60).await;
+        let of = |operation| calls(world, 0, 60, |call| call.operation == operation).len();
+        let (lists, single) = (of(Operation::List), of(Operation::Read));
+        assert!((1..=4).contains(&lists) && single <= 40, "{lists} lists and {single} reads");
+        for job in &jobs {
+            assert!(
+                world.read(&format!("tv/{job}"))["status"]["job"]["verifiedAt"].is_string(),
+                "{job} was not checked"
+            );
+        }
+    });
+}
+
 #[test]
 fn one_list_answers_for_thirty_channels_that_turn_together() {
     simulate(1, async |world| {

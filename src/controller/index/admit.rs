@@ -197,8 +197,8 @@ fn is_list(request: &Request, listing: &Listing) -> bool {
     listing.least == Some(request.urgency) && listing.first.as_ref() == Some(&request.job)
 }
 
-/// So many checks are looked at in one go: each answer has the next looked at.
-const CHECKS_AT_ONCE: usize = 32;
+/// So many checks are considered in one go: each answer has the next considered.
+const CONSIDERED: usize = 32;
 
 /// The queue as requests; a list stands for all jobs it answers for. A start that has waited until its reading went
 /// stale is none: the reading that it needs stands beside it.
@@ -221,8 +221,8 @@ fn requests(
         Want::Read { .. } => !listing.answers(queue, key, Urgency::of(want)),
     };
     let list = listing.least.zip(listing.first.as_ref());
-    let others = queue.wanted.others().take_while(stands).take(CHECKS_AT_ONCE);
-    let alone = queue.wanted.alone().take(CHECKS_AT_ONCE);
+    let others = queue.wanted.others().take_while(stands).take(CONSIDERED);
+    let alone = queue.wanted.alone().take(CONSIDERED);
     queue
         .wanted
         .pressing()

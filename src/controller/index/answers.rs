@@ -10,16 +10,6 @@ use crate::controller::load::Origin;
 
 use super::Index;
 
-/// What a list of jobs has shown.
-#[derive(Debug, Default)]
-pub(in crate::controller) struct Listed {
-    pub(in crate::controller) pages: usize,
-    /// On all of them, asked for or not.
-    pub(in crate::controller) jobs: usize,
-    /// Of those that were asked for.
-    pub(in crate::controller) seen: BTreeMap<JobKey, Seen>,
-}
-
 impl Index {
     pub(in crate::controller) fn look_answered(&mut self, origin: &Origin, key: &JobKey, seen: Seen) {
         self.contact(origin, &origin.account, seen.at, true);
@@ -63,40 +53,45 @@ impl Index {
         }
     }
 
-    /// A list answered for the jobs it showed. The others are read one by one from now on.
+    /// A page of a list answered for these jobs.
+    pub(in crate::controller) fn page_answered(&mut self, origin: &Origin, shown: Vec<(JobKey, AccountName, Seen)>) {
+        for (key, account, seen) in shown {
+            self.contact(origin, &account, seen.at, true);
+            if let Some(job) = self.jobs.get_mut(&key) {
+                job.memory.look_answered(&account, seen);
+            }
+        }
+    }
+
+    /// A list came to its end, after so many pages. The jobs that it did not show are read one by one from now on.
     pub(in crate::controller) fn list_answered(
         &mut self,
         origin: &Origin,
-        asked: &BTreeMap<JobKey, AccountName>,
-        mut listed: Listed,
+        unseen: &BTreeMap<JobKey, AccountName>,
+        pages: usize,
         (asked_at, at): (Timestamp, Timestamp),
     ) {
-        let pages = listed.pages.max(1);
         if let Some(queue) = self.queues.get_mut(&origin.load) {
-            queue.pages.answered(pages, at.duration_since(asked_at));
-            queue.load.spent(u32::try_from(pages - 1).unwrap_or(u32::MAX));
+            queue.pages.answered(pages.max(1), at.duration_since(asked_at));
+            queue.load.spent(u32::try_from(pages.saturating_sub(1)).unwrap_or(u32::MAX));
+            for key in unseen.keys() {
+                queue.pages.missed(key);
+            }
         }
-        for (key, account) in asked {
-            let Some(job) = self.jobs.get_mut(key) else { continue };
-            if let Some(seen) = listed.seen.remove(key) {
-                job.memory.look_answered(account, seen);
-                self.contact(origin, account, at, true);
-            } else {
+        for key in unseen.keys() {
+            if let Some(job) = self.jobs.get_mut(key) {
                 job.memory.look_dropped();
-                if let Some(queue) = self.queues.get_mut(&origin.load) {
-                    queue.pages.missed(key);
-                }
             }
         }
         self.ended(&origin.load, None, origin.probe, Heard::Answer, at);
     }
 
-    /// A list brought nothing: the same as a failed look at each job, which are then read one by one: lists alone may
-    /// be what fails.
+    /// A list failed: the same as a failed look at each job that it had not shown so far, which are then read one by one:
+    /// lists alone may be what fails.
     pub(in crate::controller) fn list_failed(
         &mut self,
         origin: &Origin,
-        asked: &BTreeMap<JobKey, AccountName>,
+        unseen: &BTreeMap<JobKey, AccountName>,
         (asked_at, at): (Timestamp, Timestamp),
         error: &LookError,
         heard: Heard,
@@ -104,7 +99,7 @@ impl Index {
         if let Some(queue) = self.queues.get_mut(&origin.load) {
             queue.pages.failed(at, &self.timings);
         }
-        for (key, account) in asked {
+        for (key, account) in unseen {
             self.contact_failed(origin, account, at, error.reason);
             self.note_failed_look(origin, account, key, (asked_at, at), error.clone());
         }

@@ -29,7 +29,6 @@ use super::window::{Defaults, Stored};
 use tally::Tally;
 
 pub(super) use admit::{Admitted, LiveRequest, Order};
-pub(super) use answers::Listed;
 pub(super) use stored::{AccountWrite, WindowWrite};
 
 /// A job: its windows, and what is known of it.

@@ -25,8 +25,9 @@ const MEMORY_AFTER: Duration = Duration::from_mins(1);
 const COUNTED: Duration = Duration::from_mins(3);
 const RESTARTS: u32 = 3;
 const LEADS_WITHIN: Duration = Duration::from_mins(10);
-/// Near windows of one restart, a second apart.
-const NEAR: u32 = 8;
+/// Near windows of one restart, a second apart: so many for each so many far ones, and at least the latter. How long a
+/// process takes until it leads varies with how many windows it has to list.
+const NEAR: (u32, u32) = (2_000, 8);
 /// They are made so many seconds before the restart.
 const NEAR_AHEAD: i64 = 4;
 
@@ -71,7 +72,7 @@ struct Restart {
 
 impl Population {
     pub(super) async fn measure(self, progress: &Progress) -> anyhow::Result<Outcome> {
-        let near = if self.restart.is_some() { NEAR * RESTARTS } else { 0 };
+        let near = if self.restart.is_some() { self.near_ones() * RESTARTS } else { 0 };
         let stage = Stage::set(self.windows + near, Limits::None).await?;
         let operator = stage.operator()?;
         progress.say(&format!("making {} windows", self.windows));
@@ -115,10 +116,16 @@ impl Population {
         Ok(restarts)
     }
 
+    fn near_ones(&self) -> u32 {
+        let (for_each, least) = NEAR;
+        (self.windows / for_each).max(least)
+    }
+
     /// Windows a second apart from when the process is expected to lead.
     fn near(&self, number: u32, expected: SignedDuration) -> Vec<Planned> {
         let first = seconds_from_now(NEAR_AHEAD + expected.as_secs());
-        let jobs = self.windows + number * NEAR..self.windows + (number + 1) * NEAR;
+        let near = self.near_ones();
+        let jobs = self.windows + number * near..self.windows + (number + 1) * near;
         jobs.zip(0..).map(|(number, second)| Planned::new(job(number), later(first, second), LENGTH)).collect()
     }
 
