@@ -93,7 +93,8 @@ pub(super) async fn measure(pairs: u32, progress: &Progress) -> anyhow::Result<O
             middle(|pair| pair.bare.starts.p99)?,
         )
         .headline(),
-        row("stops", stops_ratio_median, middle(|pair| pair.operator.stops.p99)?, middle(|pair| pair.bare.stops.p99)?),
+        row("stops", stops_ratio_median, middle(|pair| pair.operator.stops.p99)?, middle(|pair| pair.bare.stops.p99)?)
+            .headline(),
     ];
     Outcome::new(&Figures { windows: WINDOWS, pairs: measured, starts_ratio_median, stops_ratio_median }, rows)
 }
