@@ -62,36 +62,39 @@ const AT_A_TIME: usize = 64;
 async fn list(shared: &Shared, order: &Order, jobs: &BTreeMap<JobKey, AccountName>) {
     let begun = shared.clock.now();
     let mut unseen = jobs.clone();
-    let mut pages = 0;
-    let error = pages_answered(shared, order, &mut unseen, &mut pages).await.err();
+    let answer = pages_answered(shared, order, &mut unseen).await;
     let at = shared.clock.now();
-    if let Some(error) = error {
-        let (error, heard) = (look_error(&error), heard(&error));
-        tracing::info!(asked = jobs.len(), reason = %error.reason, message = %error.message, "jobs not listed");
-        shared.index().list_failed(&order.origin, &unseen, (begun, at), &error, heard);
-    } else {
-        tracing::debug!(asked = jobs.len(), unseen = unseen.len(), pages, "jobs listed");
-        shared.index().list_answered(&order.origin, &unseen, pages, (begun, at));
+    match answer {
+        Ok(pages) => {
+            tracing::debug!(asked = jobs.len(), unseen = unseen.len(), pages, "jobs listed");
+            shared.index().list_answered(&order.origin, &unseen, pages, (begun, at));
+        }
+        Err(error) => {
+            let (error, heard) = (look_error(&error), heard(&error));
+            tracing::info!(asked = jobs.len(), reason = %error.reason, message = %error.message, "jobs not listed");
+            shared.index().list_failed(&order.origin, &unseen, (begun, at), &error, heard);
+        }
     }
     shared.answered(unseen.into_keys(), &order.origin.load);
 }
 
+/// Takes what the pages show out of `unseen`. Returns how many pages there were.
 async fn pages_answered(
     shared: &Shared,
     order: &Order,
     unseen: &mut BTreeMap<JobKey, AccountName>,
-    count: &mut usize,
-) -> Result<(), LiveError> {
+) -> Result<usize, LiveError> {
+    let mut count = 0;
     let endpoint = order.client.endpoint().origin();
     let mut pages = order.client.pages(true);
     loop {
         let asked_at = shared.clock.now();
-        let Some(page) = pages.next().await else { return Ok(()) };
+        let Some(page) = pages.next().await else { return Ok(count) };
         let at = shared.clock.now();
         shared.metrics.live_request("list", page.as_ref().err(), at.duration_since(asked_at));
         let page = page?;
         told(shared, order, asked_at, at, page.date);
-        *count += 1;
+        count += 1;
         let shown = page.value.into_iter().filter_map(|job| {
             let key = JobKey { endpoint: Arc::clone(&endpoint), job: job.id.as_str().into() };
             let account = unseen.remove(&key)?;
