@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
 use jobstartstop::live::{Endpoint, VENDOR};
 use jobstartstop::observe::LogFormat;
 
@@ -78,6 +79,16 @@ pub(crate) struct RunOptions {
     /// Where /metrics, /healthz and /readyz are served.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080", env = "JOBSTARTSTOP_OBSERVE_ADDRESS")]
     pub(crate) observe_address: SocketAddr,
+
+    /// Addresses that notifications may go to beside the public internet, for example 10.20.0.0/16. May be repeated, or
+    /// hold several separated by commas. Link-local addresses and cloud metadata services stay shut all the same.
+    #[arg(
+        long = "allow-notification-cidr",
+        value_name = "CIDR",
+        value_delimiter = ',',
+        env = "JOBSTARTSTOP_ALLOW_NOTIFICATION_CIDRS"
+    )]
+    pub(crate) notification_ranges: Vec<IpNet>,
 
     /// What is logged: error, warn, info, debug, or a filter such as jobstartstop=debug,info.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "JOBSTARTSTOP_LOG")]

@@ -12,6 +12,7 @@ use anyhow::Context;
 use jobstartstop::controller::{Gauges, Lanes, Setup, Steps, Timetable};
 use jobstartstop::leader::{Elector, End, Tenure};
 use jobstartstop::live::{Timeouts, Transport};
+use jobstartstop::notify::{Guard, Queue, QueueLimits, SendTimeouts, Sender, SystemResolver};
 use jobstartstop::observe::{self, Metrics, Readiness};
 use jobstartstop::timetable::{Clock, WallClock};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -59,6 +60,7 @@ async fn operate(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<(
         timings,
         lease_timings,
         steps,
+        posts: posts(&options)?,
         metrics: Arc::new(Metrics::new()),
         readiness: Arc::new(Readiness::default()),
         instance: std::env::var("HOSTNAME").unwrap_or_else(|_| format!("jobstartstop-{}", std::process::id())),
@@ -97,6 +99,7 @@ struct Ground {
     timings: Timings,
     lease_timings: LeaseTimings,
     steps: Arc<dyn Steps>,
+    posts: Arc<Queue>,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
     instance: String,
@@ -146,6 +149,7 @@ async fn round(
     let (timetable, convergence, shown) = Lanes::new(setup(ground, Arc::clone(&tenure))?).split();
     *gauges.lock().unwrap_or_else(PoisonError::into_inner) = Some(shown);
     let mut calls = Calls::start(timetable)?;
+    let mut posts = Posts::start(Arc::clone(&ground.posts))?;
     let stop_writes = CancellationToken::new();
     let mut writing = tokio::spawn(convergence.run(stop_writes.clone()));
     let mut election = Election::start(ground, process.clone(), Arc::clone(&tenure), predecessor)?;
@@ -160,6 +164,8 @@ async fn round(
     };
     tracing::info!("no new calls; those under way are finished and recorded");
     election.stand_down();
+    // Nobody waits for a receiver: what is not delivered and recorded by the end is sent again, under the same id.
+    posts.stop.cancel();
     // Until then the lease is renewed: nobody else begins while something of ours is under way and not recorded.
     let finished = async {
         calls.finish().await;
@@ -175,6 +181,9 @@ async fn round(
     // What is not recorded keeps the lease from being let go: it runs out by itself, and what may have been called is
     // known to be old by then.
     election.leave(recorded).await;
+    if lost {
+        posts.ended().await;
+    }
     let holder = Elector::holder(&ground.instance, &process);
     Ok(if lost { Ended::LeaseLost(Predecessor { holder, process, recorded }) } else { Ended::Asked })
 }
@@ -200,9 +209,17 @@ fn setup(ground: &Ground, tenure: Arc<Tenure>) -> anyhow::Result<Setup> {
         endpoints: options.endpoints.clone(),
         deletion_policy: options.deletion_policy.into(),
         instance: ground.instance.clone(),
+        posts: Arc::clone(&ground.posts),
         metrics: Arc::clone(&ground.metrics),
         readiness: Arc::clone(&ground.readiness),
     })
+}
+
+fn posts(options: &RunOptions) -> anyhow::Result<Arc<Queue>> {
+    let guard = Guard::new(options.notification_ranges.clone());
+    let sender = Sender::over_http(guard, Arc::new(SystemResolver), SendTimeouts::default())
+        .context("cannot make the HTTP client for notifications")?;
+    Ok(Arc::new(Queue::new(sender, QueueLimits::default(), Arc::new(WallClock))))
 }
 
 /// How to reach the apiserver. Without kube's own retries: fifteen of them can hold a write for minutes, and what is
@@ -244,6 +261,25 @@ impl Calls {
     /// It ends first: its last answers are among what the convergence lane still writes.
     async fn finish(&mut self) {
         self.stop.cancel();
+        let _ = (&mut self.ended).await;
+    }
+}
+
+/// Those that send notifications, on a thread and a runtime of their own.
+struct Posts {
+    stop: CancellationToken,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Posts {
+    fn start(queue: Arc<Queue>) -> anyhow::Result<Self> {
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let ended = on_a_thread("notifications", async move || queue.run(stopped).await)?;
+        Ok(Self { stop, ended })
+    }
+
+    async fn ended(&mut self) {
         let _ = (&mut self.ended).await;
     }
 }

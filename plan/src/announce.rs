@@ -1,6 +1,7 @@
 //! What is worth an event: one for each change of state, none for a repeat.
 
 use crate::conditions::{self, Health};
+use crate::outbox::{Delivery, DeliveryState};
 use crate::reason::Reason;
 use crate::record::{Record, Task, TaskState};
 
@@ -11,7 +12,7 @@ pub struct Announcement {
     pub warning: bool,
     /// The stable word.
     pub reason: Reason,
-    /// What it is about, as the event's action: `Activate`, `Deactivate`, `Check`, `Overlap`.
+    /// What it is about, as the event's action: `Activate`, `Deactivate`, `Check`, `Overlap`, `Notify`.
     pub action: &'static str,
     /// The sentence.
     pub note: String,
@@ -63,11 +64,36 @@ pub fn changes(
             note: format!("Overlaps with {with} on the same job."),
         });
     }
+    all.extend(after.outbox.deliveries().iter().filter_map(|delivery| lost(old, delivery)));
     if after.too_many_starts && !old.is_some_and(|record| record.too_many_starts) {
         let note = Reason::TooManyStarts.meaning().to_owned();
         all.push(Announcement { warning: true, reason: Reason::TooManyStarts, action: "Check", note });
     }
     all
+}
+
+/// A notification that its receiver will not have. One that expired before it was sent at all is none: the operator was
+/// down, or the window suspended, and that is told by other means.
+fn lost(old: Option<&Record>, delivery: &Delivery) -> Option<Announcement> {
+    let reason = match delivery.state {
+        DeliveryState::Failed => Reason::NotificationFailed,
+        DeliveryState::Dropped => Reason::NotificationDropped,
+        DeliveryState::Expired if delivery.attempts > 0 => Reason::NotificationExpired,
+        _ => return None,
+    };
+    let before = old.and_then(|record| record.outbox.get(delivery.action));
+    if before.is_some_and(|before| before.state == delivery.state && before.time == delivery.time) {
+        return None;
+    }
+    let why = delivery.reason.map(|why| format!(" {}", why.meaning())).unwrap_or_default();
+    let code = delivery.last_code.map(|code| format!(" Last answer: HTTP {code}.")).unwrap_or_default();
+    let sent = match delivery.attempts {
+        0 => "Never sent".to_owned(),
+        1 => "Sent once".to_owned(),
+        many => format!("Sent {many} times"),
+    };
+    let note = format!("{} ({}). {sent}.{why}{code}", reason.meaning(), delivery.action.as_str());
+    Some(Announcement { warning: true, reason, action: "Notify", note })
 }
 
 /// How many calls of a task may make events of their own.

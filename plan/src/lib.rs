@@ -6,7 +6,8 @@
 //! - [`admit()`]: across the jobs of one load (an endpoint and a key), which of the wanted calls go out now;
 //!   [`capacity`]: which starts will have to wait.
 //! - [`lease`], [`election`]: who may call, what an earlier leader may have called, and how a leader is found.
-//! - [`phase`], [`conditions`], [`announce`]: how a record is shown.
+//! - [`phase`], [`conditions`], [`announce`], [`workflow`]: how a record is shown.
+//! - [`outbox`]: which notifications a window owes, and when each is tried.
 //!
 //! Everything that decides takes the time as an argument. The same input gives the same output, also a second time:
 //! running [`plan()`] on its own output changes nothing.
@@ -19,6 +20,7 @@ pub mod election;
 pub mod ids;
 pub mod lease;
 pub mod memory;
+pub mod outbox;
 pub mod phase;
 mod plan;
 pub mod reading;
@@ -28,15 +30,17 @@ pub mod skew;
 pub mod timeline;
 pub mod timings;
 pub mod window;
+pub mod workflow;
 
 pub use admit::admit;
 pub use ids::{AccountName, JobKey, ObjectName, ProcessId, TermId, WindowId};
 pub use lease::{LeaseTimings, Moment, Term};
 pub use memory::{Call, Look, LookError, Memory, Outcome, Seen, Verb};
+pub use outbox::{Attempt, Delivery, DeliveryState, Outbox, Posted};
 pub use phase::Phase;
 pub use plan::{Entry, FinalizerWish, Plan, ReadPurpose, Recheck, Want, WindowPlan, key_at_hand, plan};
 pub use reading::Reading;
 pub use reason::Reason;
 pub use record::{Claim, OnAir, Record, Task, TaskState, Trouble};
 pub use timings::Timings;
-pub use window::{Deletion, DeletionPolicy, Window};
+pub use window::{Deletion, DeletionPolicy, HeadsUp, Window};

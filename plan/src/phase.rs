@@ -35,6 +35,11 @@ impl Phase {
         }
     }
 
+    /// It went wrong, or nothing came of it: what an account counts as failed.
+    pub fn failed(self) -> bool {
+        matches!(self, Self::Failed | Self::Missed)
+    }
+
     /// The phase of a record: a total function of its two task states, with the activation's history telling Missed
     /// from Failed.
     pub fn of(record: &Record) -> Self {

@@ -158,6 +158,29 @@ reasons! {
     /// The account can be used.
     AccountReady,
 
+    // Notifications.
+    /// The receiver of notifications answered with something other than 2xx.
+    ReceiverRefused,
+    /// The receiver answered that it is gone for good (410): nothing is sent again.
+    ReceiverGone,
+    /// The receiver could not be reached, or did not answer in time.
+    ReceiverUnreachable,
+    /// The receiver's address is one that the operator does not send to (`--allow-notification-cidr`), or its URL begins
+    /// with http:// and the account does not allow that.
+    ReceiverNotAllowed,
+    /// A signing secret that the account names cannot be used: nothing is sent unsigned in its place.
+    SigningSecretUnusable,
+    /// Its object has no `notificationURL` any more: what was owed is not sent.
+    NoReceiver,
+    /// A notification could not be delivered and is given up.
+    NotificationFailed,
+    /// What a notification announced came before it could be delivered.
+    NotificationExpired,
+    /// A notification was owed when its object was deleted, or its receiver taken away: it is not sent.
+    NotificationDropped,
+    /// The account names no signing secret: receivers cannot tell who sent a notification.
+    NoSigningSecret,
+
     // The Live API.
     /// The Live API could not be reached, or did not answer in time.
     LiveAPIUnreachable,

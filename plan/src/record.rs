@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::{ProcessId, TermId};
+use crate::outbox::Outbox;
 use crate::reason::Reason;
 use crate::window::Window;
 
@@ -162,6 +163,8 @@ pub struct Record {
     pub too_many_starts: bool,
     /// When both tasks were settled.
     pub finished_at: Option<Timestamp>,
+    /// The notifications that it owes, and those that were sent.
+    pub outbox: Outbox,
 }
 
 impl Record {
@@ -177,6 +180,7 @@ impl Record {
             drift: None,
             too_many_starts: false,
             finished_at: None,
+            outbox: Outbox::default(),
         }
     }
 
@@ -185,9 +189,15 @@ impl Record {
         !self.activation.is_pending() && !self.deactivation.is_pending()
     }
 
-    /// The window *has the channel on*: from the moment its start may have been called, until its stop is settled.
+    /// Whether its two tasks [have the channel on](have_it_on).
     pub fn has_it_on(&self) -> bool {
-        self.deactivation.is_pending()
-            && (self.activation.state == TaskState::Finished || self.activation.called_at.is_some())
+        have_it_on(&self.activation, Some(&self.deactivation))
     }
+}
+
+/// A window with these two tasks *has the channel on*: from the moment its start may have been called, until its stop is
+/// settled. A stop that nothing is known of is not.
+pub fn have_it_on(activation: &Task, deactivation: Option<&Task>) -> bool {
+    let maybe_started = activation.state == TaskState::Finished || activation.called_at.is_some();
+    maybe_started && deactivation.is_none_or(Task::is_pending)
 }

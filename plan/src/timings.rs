@@ -47,7 +47,15 @@ pub struct Timings {
     pub give_up_without_key: SignedDuration,
     /// The same when every key is refused. 10 min.
     pub give_up_refused: SignedDuration,
+    /// The waits after a notification was sent in vain, before they are spread by a quarter: 5 s to 24 h, three days in
+    /// all. After the last it is given up.
+    pub delivery_waits: [SignedDuration; 9],
+    /// How long a deleted object waits for a notification that is owed. 30 s.
+    pub deliver_before_deletion: SignedDuration,
 }
+
+const MIN: i64 = 60;
+const HOUR: i64 = 60 * MIN;
 
 impl Default for Timings {
     fn default() -> Self {
@@ -73,6 +81,8 @@ impl Default for Timings {
             not_found_span: s(60),
             give_up_without_key: s(60),
             give_up_refused: s(10 * 60),
+            delivery_waits: [5, 5 * MIN, 30 * MIN, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR].map(s),
+            deliver_before_deletion: s(30),
         }
     }
 }
@@ -118,6 +128,8 @@ impl Timings {
             not_found_span,
             give_up_without_key,
             give_up_refused,
+            delivery_waits,
+            deliver_before_deletion,
         } = Self::default();
         Self {
             channel_turn: channel_turn / by,
@@ -140,6 +152,8 @@ impl Timings {
             not_found_span: not_found_span / by,
             give_up_without_key: give_up_without_key / by,
             give_up_refused: give_up_refused / by,
+            delivery_waits: delivery_waits.map(|wait| wait / by),
+            deliver_before_deletion: deliver_before_deletion / by,
         }
     }
 
@@ -169,9 +183,13 @@ impl Timings {
 /// The spread is a pure function of `seed`, so that the same attempt of the same window waits the same time.
 pub fn backoff(first: SignedDuration, most: SignedDuration, failures: u32, seed: &str) -> SignedDuration {
     let doublings = failures.saturating_sub(1).min(20);
-    let plain = first.saturating_mul(1 << doublings).min(most);
-    let eighths = i32::try_from(spread(seed, failures) % 5).unwrap_or(0) - 2;
-    plain + (plain / 8) * eighths
+    spread_out(first.saturating_mul(1 << doublings).min(most), failures, seed)
+}
+
+/// A wait, spread by up to a quarter either way; a pure function of the attempt and the seed.
+pub(crate) fn spread_out(wait: SignedDuration, attempt: u32, seed: &str) -> SignedDuration {
+    let eighths = i32::try_from(spread(seed, attempt) % 5).unwrap_or(0) - 2;
+    wait + (wait / 8) * eighths
 }
 
 /// FNV-1a over the seed and the attempt: stable across processes and releases, which `std`'s hasher is not.

@@ -44,6 +44,15 @@ pub enum Deletion {
     WithDefinition,
 }
 
+/// How long ahead of its calls a window's receiver is told of them; zero: not ahead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeadsUp {
+    /// Ahead of `activation.time`.
+    pub start: SignedDuration,
+    /// Ahead of `deactivation.time`.
+    pub stop: SignedDuration,
+}
+
 /// One window as its owner wants it now, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -71,6 +80,8 @@ pub struct Window {
     pub deletion_policy: DeletionPolicy,
     /// How long the object stays once its window is settled; `None`: until somebody deletes it.
     pub ttl: Option<SignedDuration>,
+    /// It has a receiver of notifications, who is told this long ahead. `None`: nobody is told anything.
+    pub heads_up: Option<HeadsUp>,
     /// Whether the object is being deleted.
     pub deletion: Deletion,
     /// Our finalizer stands on the object. Without it nothing is called for this window.

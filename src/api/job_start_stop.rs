@@ -27,6 +27,7 @@ use super::{NEVER_OBSERVED, is_default, rules};
     derive = "PartialEq",
     selectable = ".spec.jobID",
     selectable = ".status.phase",
+    selectable = ".status.workflowID",
     validation = rules::stop_after_start(),
     validation = rules::window_at_most_a_year(),
     validation = rules::start_locked(),
@@ -77,6 +78,7 @@ use super::{NEVER_OBSERVED, is_default, rules};
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
+#[x_kube(validation = rules::heads_up_needs_a_receiver())]
 #[serde(rename_all = "camelCase")]
 pub struct JobStartStopSpec {
     /// The LiveAccount, in the same namespace, whose key and endpoint are used for the calls. Left out, it is the
@@ -103,6 +105,15 @@ pub struct JobStartStopSpec {
 
     /// When the job is switched off.
     pub deactivation: Deactivation,
+
+    /// Where notifications are sent, as the Live API's scheduler sends them: a POST when the start was made or failed, one
+    /// when the stop was, and one ahead of each where `notificationSeconds` asks for it. For example
+    /// `https://example.com/live/callbacks`. A URL with http:// is used only where the LiveAccount allows it. The path is
+    /// shown nowhere but here: it may be a secret. May be edited at any time; what is still to be sent goes to the new one.
+    #[serde(rename = "notificationURL", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    #[x_kube(validation = rules::receiver_url())]
+    pub notification_url: Option<String>,
 
     /// How many seconds after `activation.time` the start may still be made if it could not be made on time, for
     /// example because the operator or the Live API was down; from 10 to 31622400 (366 days). A start that is later
@@ -168,6 +179,7 @@ impl Default for AccountRef {
 
 /// The start of a window.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
 pub struct Activation {
     /// When the job is switched on: a date and a time to the second with an offset from UTC, for example
     /// `"2026-12-02T14:00:00+01:00"` or, the same instant, `"2026-12-02T13:00:00Z"`. The call is made at this time,
@@ -176,10 +188,17 @@ pub struct Activation {
     /// past starts the channel at once if the window has not ended and `startingDeadlineSeconds` allows it.
     #[schemars(schema_with = "rules::time_schema")]
     pub time: String,
+
+    /// How many seconds before `time` a notification is sent ahead, from 0 to 604800 (a week), for example 600; 0: none.
+    /// It needs `notificationURL`. One whose moment has passed when it is first seen is not sent late. Default: 0.
+    #[serde(default)]
+    #[schemars(range(max = 604_800))]
+    pub notification_seconds: u32,
 }
 
 /// The end of a window.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
 pub struct Deactivation {
     /// When the job is switched off: a date and a time to the second with an offset from UTC, for example
     /// `"2026-12-02T16:00:00+01:00"`; later than `activation.time`, by 366 days at most. Edit it on air to extend
@@ -187,6 +206,12 @@ pub struct Deactivation {
     /// made or settled it cannot change, though the same instant may be written in another way.
     #[schemars(schema_with = "rules::time_schema")]
     pub time: String,
+
+    /// How many seconds before `time` a notification is sent ahead, from 0 to 604800 (a week), for example 600; 0: none.
+    /// It needs `notificationURL`. One whose moment has passed when it is first seen is not sent late. Default: 0.
+    #[serde(default)]
+    #[schemars(range(max = 604_800))]
+    pub notification_seconds: u32,
 }
 
 /// What deleting an object does to its job.
@@ -246,6 +271,11 @@ pub struct JobStartStopStatus {
     /// What was last read about the job.
     #[serde(skip_serializing_if = "is_default")]
     pub job: JobReading,
+
+    /// The notifications of this window: at most one of each action.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["action"]))]
+    pub notifications: Vec<NotificationStatus>,
 
     /// When the window ended, in whatever way; UTC.
     #[serde(skip_serializing_if = "is_default")]
@@ -346,6 +376,61 @@ pub struct ClaimStatus {
     /// From when on it may call; in UTC with microseconds.
     #[serde(skip_serializing_if = "is_default")]
     pub at: String,
+
+    /// What another version of the operator wrote and this one does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: BTreeMap<String, Value>,
+}
+
+/// One notification: what it tells, and how far its delivery has come.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationStatus {
+    /// What it tells, in the Live API's words: notify-activate and notify-deactivate ahead of a call; activate and
+    /// deactivate when it was made, or failed.
+    pub action: String,
+
+    /// The `webhook-id` it is sent with, the same at each attempt: a receiver tells repeats by it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub id: String,
+
+    /// scheduled: its moment is ahead. pending: being delivered. delivered: the receiver answered 2xx. expired: the time
+    /// it announces came first. failed: given up. dropped: its object was deleted first.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub state: String,
+
+    /// Why the last attempt failed, in one word, for example ReceiverRefused.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reason: String,
+
+    /// The planned time of the call it is about, in UTC.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub time: String,
+
+    /// From when on it is sent, in UTC.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub since: String,
+
+    /// How often it was sent.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub attempts: u32,
+
+    /// The HTTP status of the last answer. Nothing else of an answer is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_status_code: Option<u16>,
+
+    /// When it was last sent, in UTC.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub last_attempt_at: String,
+
+    /// When it is sent again, in UTC; empty when it is not.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub next_attempt_at: String,
+
+    /// The times that were announced before an edit moved the call; an edit back to one of them announces nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub told: Vec<String>,
 
     /// What another version of the operator wrote and this one does not know.
     #[serde(flatten)]
@@ -486,6 +571,13 @@ mod tests {
             activation: task.clone(),
             deactivation: TaskStatus { attempts: 0, lateness_millis: None, ..task },
             job: JobReading { state: "processing".to_owned(), reading: "On".to_owned(), ..JobReading::default() },
+            notifications: vec![NotificationStatus {
+                action: "activate".to_owned(),
+                id: "d44cf29f4f184757ac0995beb8a0097e-activate".to_owned(),
+                state: "delivered".to_owned(),
+                last_status_code: Some(204),
+                ..NotificationStatus::default()
+            }],
             finished_at: String::new(),
             conditions: vec![Condition {
                 type_: "OnAir".to_owned(),

@@ -44,7 +44,7 @@ use super::{DeletionPolicy, NEVER_OBSERVED, is_default, rules};
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
-#[x_kube(validation = rules::endpoint_locked())]
+#[x_kube(validation = rules::endpoint_locked(), validation = rules::gateway_needs_an_account_id())]
 #[serde(rename_all = "camelCase")]
 pub struct LiveAccountSpec {
     /// Where the Live API is: scheme and host, for example `https://api.bcovlive.io`. It must be among the endpoints
@@ -73,6 +73,64 @@ pub struct LiveAccountSpec {
     /// limit. A change applies at once.
     #[serde(default)]
     pub limits: AccountLimits,
+
+    /// How the notifications of this account's JobStartStops are sent.
+    #[serde(default)]
+    pub notifications: AccountNotifications,
+
+    /// Whether this account's key opens the operator's HTTP interface, which is the Live API scheduler's own.
+    #[serde(default)]
+    pub gateway: GatewayAccess,
+}
+
+/// How notifications are sent.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AccountNotifications {
+    /// The secrets that notifications are signed with, as Standard Webhooks has it (whsec_ and base64); at most 8.
+    /// Several that apply make several signatures: name the old and the new one while receivers change over. Without one
+    /// that applies notifications go out unsigned, and the condition NotificationsUnsigned says so.
+    #[schemars(length(max = 8))]
+    pub signing_secret_refs: Vec<SigningSecretRef>,
+
+    /// Whether a `notificationURL` may begin with http://, which anybody on the way can read and change. Default: false.
+    #[serde(rename = "allowHTTP")]
+    pub allow_http: bool,
+}
+
+/// The Secret entry with a signing secret.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct SigningSecretRef {
+    /// Name of the Secret, in the LiveAccount's namespace.
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::object_name())]
+    pub name: String,
+
+    /// Entry of the Secret that holds the signing secret. Default: signingSecret.
+    #[serde(default = "default_signing_key")]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::secret_key())]
+    pub key: String,
+
+    /// The receiver it is for: the host of `notificationURL`, for example `example.com`. Left out, it is for every host
+    /// that no other entry names. Receivers that must not be able to sign for each other need one each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = rules::host())]
+    pub host: Option<String>,
+}
+
+fn default_signing_key() -> String {
+    "signingSecret".to_owned()
+}
+
+/// Whether an account is served by the HTTP interface.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(default)]
+pub struct GatewayAccess {
+    /// Whoever presents this account's API key there creates, reads, changes and cancels the JobStartStops of its
+    /// namespace that use this account. It needs `accountID`. Default: false.
+    pub enabled: bool,
 }
 
 /// The Secret entry with the Live API key.
@@ -166,7 +224,7 @@ pub struct LiveAccountStatus {
     pub windows: WindowCounts,
 
     /// Ready, Reconciling and Stalled as kubectl wait, Flux and Argo CD read them; KeyAccepted: whether the Live API
-    /// took the key.
+    /// took the key; NotificationsUnsigned where notifications are sent and not signed.
     #[serde(skip_serializing_if = "is_default")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -12,14 +12,17 @@ pub mod job_start_stop;
 pub mod live_account;
 pub mod rules;
 pub mod time;
+pub mod workflow;
 
 pub use job_start_stop::{
     AccountRef, Activation, ClaimStatus, Deactivation, DeletionPolicy, JobReading, JobStartStop, JobStartStopSpec,
-    JobStartStopStatus, SpecTimeError, SpecTimes, TaskStatus,
+    JobStartStopStatus, NotificationStatus, SpecTimeError, SpecTimes, TaskStatus,
 };
 pub use live_account::{
-    AccountDefaults, AccountLimits, ApiKeySecretRef, LiveAccount, LiveAccountSpec, LiveAccountStatus, WindowCounts,
+    AccountDefaults, AccountLimits, AccountNotifications, ApiKeySecretRef, GatewayAccess, LiveAccount, LiveAccountSpec,
+    LiveAccountStatus, SigningSecretRef, WindowCounts,
 };
+pub use workflow::Workflow;
 
 /// The API group of every resource here.
 pub const GROUP: &str = "scheduler.bcovlive.io";

@@ -262,3 +262,51 @@ pub const ACCOUNT_ID_SENTENCE: &str =
 pub fn account_id() -> Rule {
     Rule::new("self.matches('^[A-Za-z0-9_-]{1,64}$')").message(ACCOUNT_ID_SENTENCE)
 }
+
+/// Sentence for a heads-up that nobody would receive.
+pub const RECEIVER_NEEDED: &str =
+    "is needed where notificationSeconds is set: give the URL that notifications are sent to, or set them to 0";
+
+/// A heads-up needs a receiver.
+pub fn heads_up_needs_a_receiver() -> Rule {
+    let silent = |task: &str| {
+        format!("!has(self.{task}) || !has(self.{task}.notificationSeconds) || self.{task}.notificationSeconds == 0")
+    };
+    Rule::new(format!("has(self.notificationURL) || (({}) && ({}))", silent("activation"), silent("deactivation")))
+        .message(RECEIVER_NEEDED)
+        .field_path(".notificationURL")
+}
+
+/// Longest URL of a receiver.
+pub const RECEIVER_URL_MAX_LENGTH: usize = 2048;
+/// Sentence for a URL that nothing can be sent to.
+pub const RECEIVER_URL_SENTENCE: &str = "must be a URL such as https://example.com/live/callbacks: http or https, a host, no user name or password \
+     before it, no # and no spaces";
+
+/// A receiver's URL. User info is left out of it: it would be sent as a password, and shown as part of the host.
+pub fn receiver_url() -> Rule {
+    Rule::new(
+        r"self.matches('^https?://([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|[[][0-9A-Fa-f:.]+[]])(:[1-9][0-9]{0,4})?([/?][!-\x22$-~]*)?$')",
+    )
+    .message(RECEIVER_URL_SENTENCE)
+}
+
+/// Sentence for a host that is none.
+pub const HOST_SENTENCE: &str =
+    "must be the host of a notificationURL, such as example.com: lower case, without scheme, port and path";
+
+/// The host of a URL, in the one spelling that it is compared in.
+pub fn host() -> Rule {
+    Rule::new("self.matches('^([a-z0-9]([a-z0-9._-]*[a-z0-9])?|[[][0-9a-f:.]+[]])$')").message(HOST_SENTENCE)
+}
+
+/// Sentence for an account that the HTTP interface cannot show.
+pub const ACCOUNT_ID_NEEDED: &str =
+    "is needed where gateway.enabled is true: it is what the HTTP interface answers as account_id";
+
+/// The HTTP interface answers an account id.
+pub fn gateway_needs_an_account_id() -> Rule {
+    Rule::new("has(self.accountID) || !has(self.gateway) || !has(self.gateway.enabled) || !self.gateway.enabled")
+        .message(ACCOUNT_ID_NEEDED)
+        .field_path(".accountID")
+}

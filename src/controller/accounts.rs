@@ -15,6 +15,7 @@ use crate::live::{ApiKey, Endpoint, LiveClient, Timeouts, Transport};
 use super::attempts::Attempts;
 use super::conditions::{self, whole_seconds};
 use super::raw::{Raw, Read};
+use super::signing::{self, Secrets, Signing};
 use super::window::{Defaults, name_of};
 
 /// The finalizer under which a LiveAccount stays while one of its windows has its job on: a namespace is deleted in
@@ -49,6 +50,9 @@ pub(super) struct Account {
     secret_key: String,
     pub(super) defaults: Defaults,
     limits: Limits,
+    /// What the HTTP interface and notifications answer as `account_id`.
+    pub(super) account_id: Option<String>,
+    pub(super) signing: Signing,
     pub(super) client: Result<LiveClient, Trouble>,
     /// The Secret that held the key is gone; the key is still used.
     key_gone: Option<Trouble>,
@@ -98,7 +102,7 @@ impl Account {
             resource_version: object.metadata.resource_version.unwrap_or_default(),
             endpoint: lost.map_or_else(|| endpoint(spec.endpoint.as_deref(), &dialling.allowed), Err),
             unreadable,
-            secret: ObjectName::new(namespace, spec.api_key_secret_ref.name),
+            secret: ObjectName::new(namespace.clone(), spec.api_key_secret_ref.name),
             secret_key: spec.api_key_secret_ref.key,
             defaults: Defaults {
                 deletion_policy: policy,
@@ -110,6 +114,8 @@ impl Account {
                 requests_per_second: spec.limits.requests_per_second,
                 concurrent_requests: spec.limits.concurrent_requests,
             },
+            account_id: spec.account_id,
+            signing: Signing::of(&namespace, spec.notifications),
             client: Err(trouble(Reason::Checking, "The Secret with the API key has not been read yet.")),
             key_gone: None,
             key_accepted: None,
@@ -144,6 +150,7 @@ impl Account {
             secret_key: before.secret_key.clone(),
             defaults: before.defaults,
             limits: before.limits,
+            signing: before.signing.clone(),
             ..self
         }
     }
@@ -230,13 +237,20 @@ impl Account {
     }
 
     /// The status it should bear now.
-    pub(super) fn render(&self, windows: api::WindowCounts, skew: Skew, now: Timestamp) -> LiveAccountStatus {
+    pub(super) fn render(
+        &self,
+        windows: api::WindowCounts,
+        skew: Skew,
+        unsigned: Option<Condition>,
+        now: Timestamp,
+    ) -> LiveAccountStatus {
         let trouble = self.trouble();
         let ready = Health::Ready(Reason::AccountReady, Said::Text("Calls can be made."));
         let health = trouble.as_ref().map_or(ready, |trouble| Health::of_trouble(trouble.reason, &trouble.message));
         let mut conditions = health.conditions();
         conditions.push(self.key_condition());
         conditions.extend(skew_condition(skew));
+        conditions.extend(unsigned);
         LiveAccountStatus {
             observed_generation: Some(self.generation),
             endpoint: self.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -267,6 +281,21 @@ impl Account {
         Condition { kind: KEY_ACCEPTED, status, reason, message: reason.meaning().into() }
     }
 
+    /// The Secrets that it names.
+    pub(super) fn secrets_named(&self) -> impl Iterator<Item = &ObjectName> {
+        std::iter::once(&self.secret).chain(self.signing.secrets())
+    }
+
+    /// One of its signing secrets is kept there.
+    pub(super) fn signs_with(&self, secret: &ObjectName) -> bool {
+        self.signing.secrets().any(|named| named == secret)
+    }
+
+    /// What is to be said of how its notifications are signed.
+    pub(super) fn unsigned(&self, secrets: &Secrets) -> Option<Condition> {
+        self.signing.unsigned(secrets)
+    }
+
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }
@@ -275,7 +304,7 @@ impl Account {
 /// A condition that this version writes.
 fn ours(condition: &meta::v1::Condition) -> bool {
     let kind = condition.type_.as_str();
-    [KEY_ACCEPTED, CLOCK_SKEW].contains(&kind) || plan::conditions::KINDS.contains(&kind)
+    [KEY_ACCEPTED, CLOCK_SKEW, signing::UNSIGNED].contains(&kind) || plan::conditions::KINDS.contains(&kind)
 }
 
 fn unreadable(name: &ObjectName, left_out: &[String]) -> Option<Trouble> {

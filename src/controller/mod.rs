@@ -21,9 +21,12 @@ mod lane;
 mod live_calls;
 mod load;
 mod notice;
+mod outbox;
+mod posts;
 mod raw;
 mod recheck;
 mod shared;
+mod signing;
 mod status;
 mod step;
 #[cfg(test)]
@@ -47,6 +50,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::leader::Tenure;
 use crate::live::{Endpoint, Timeouts, Transport};
+use crate::notify::Queue;
 use crate::observe::{Metrics, Readiness};
 use crate::timetable::Clock;
 
@@ -89,6 +93,8 @@ pub struct Setup {
     pub metrics: Arc<Metrics>,
     /// What the process is waiting for.
     pub readiness: Arc<Readiness>,
+    /// Those that send notifications.
+    pub posts: Arc<Queue>,
 }
 
 /// The two lanes, each a future of its own.
@@ -111,13 +117,17 @@ pub struct Convergence {
     namespaces: BTreeSet<String>,
     dialling: Dialling,
     instance: String,
+    posts: Arc<Queue>,
     lists: mpsc::UnboundedReceiver<Order>,
     notices: mpsc::Receiver<notice::Notice>,
 }
 
 /// Brings the gauges up to date before they are read.
 #[derive(Clone)]
-pub struct Gauges(Arc<Shared>);
+pub struct Gauges {
+    shared: Arc<Shared>,
+    posts: Arc<Queue>,
+}
 
 impl Lanes {
     /// Puts the lanes together; nothing runs yet.
@@ -128,7 +138,7 @@ impl Lanes {
         let (shared, outlets) = Shared::new(index, Ground { clock, tenure, steps, metrics, readiness });
         let Outlets { orders, lists, notices } = outlets;
         Self {
-            gauges: Gauges(Arc::clone(&shared)),
+            gauges: Gauges { shared: Arc::clone(&shared), posts: Arc::clone(&setup.posts) },
             timetable: Timetable { shared: Arc::clone(&shared), orders },
             convergence: Convergence {
                 shared,
@@ -136,6 +146,7 @@ impl Lanes {
                 namespaces: setup.namespaces,
                 dialling,
                 instance: setup.instance,
+                posts: setup.posts,
                 lists,
                 notices,
             },
@@ -159,7 +170,7 @@ impl Convergence {
     /// Runs until `stop`; then what is planned is written, for a few seconds at most. Stop it after the timetable
     /// lane has ended, so that its last answers are among that. Returns whether all of it was written.
     pub async fn run(self, stop: CancellationToken) -> bool {
-        let Self { shared, client, namespaces, dialling, instance, lists, notices } = self;
+        let Self { shared, client, namespaces, dialling, instance, posts, lists, notices } = self;
         let mut parts = JoinSet::new();
         let scopes: Vec<Option<String>> =
             if namespaces.is_empty() { vec![None] } else { namespaces.into_iter().map(Some).collect() };
@@ -173,6 +184,7 @@ impl Convergence {
         parts.spawn(unread::run(Arc::clone(&shared), client.clone()));
         parts.spawn(ask_for_lists(Arc::clone(&shared), lists));
         parts.spawn(events::run(Arc::clone(&shared), client.clone(), instance, notices));
+        parts.spawn(posts::run(Arc::clone(&shared), posts));
         parts.spawn(writer::accounts(Arc::clone(&shared), client.clone()));
         for _ in 0..writer::WRITERS {
             parts.spawn(writer::windows(Arc::clone(&shared), client.clone()));
@@ -244,16 +256,18 @@ async fn written(shared: &Shared) {
 }
 
 impl Gauges {
-    /// Counts windows by phase, and how long stops are overdue.
+    /// Counts windows by phase, how long stops are overdue, and the notifications on their way.
     pub fn refresh(&self) {
-        let now = self.0.clock.now();
-        let index = self.0.index();
+        let Self { shared, posts } = self;
+        shared.metrics.notifications_waiting(posts.depth());
+        let now = shared.clock.now();
+        let index = shared.index();
         let shown = index.planned().map(|planned| {
             let health = planned.health();
             let trouble = Some(health.reason()).filter(|_| !matches!(health, Health::Ready(..)));
             (planned.phase, trouble, planned.overdue_since.map(|since| now.duration_since(since)))
         });
-        self.0.metrics.windows(shown);
-        self.0.metrics.clock_offset(index.clock_offset());
+        shared.metrics.windows(shown);
+        shared.metrics.clock_offset(index.clock_offset());
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct Shared {
     newest_version: AtomicU64,
     /// Jobs to be decided when the due ones are through.
     pub(super) jobs: Backlog<JobKey>,
+    /// Windows with a notification to be sent.
+    pub(super) posts: Backlog<WindowId>,
     /// Windows whose object is to be written.
     pub(super) windows: Backlog<WindowId>,
     /// Accounts whose status may be to be written.
@@ -125,6 +127,7 @@ impl Shared {
             went_back: Notify::new(),
             newest_version: AtomicU64::new(0),
             jobs: Backlog::default(),
+            posts: Backlog::default(),
             windows: Backlog::default(),
             accounts: Backlog::default(),
             unclear: Backlog::default(),
@@ -171,6 +174,10 @@ impl Shared {
             self.jobs.extend(decided.touched);
             self.accounts.extend(decided.counted);
             self.unclear.extend(decided.unclear);
+            self.posts.extend(decided.posts);
+            for (action, state) in decided.lost_posts {
+                self.metrics.notification_lost(action, state);
+            }
             for reason in decided.failed_starts {
                 self.metrics.start_failed(reason);
             }

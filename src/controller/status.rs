@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use plan::record::have_it_on;
 use plan::{
-    Claim, Memory, OnAir, Phase, ProcessId, Reading, Reason, Record, Task, TaskState, TermId, Trouble, WindowPlan,
+    Claim, Memory, OnAir, Phase, ProcessId, Reading, Reason, Record, Task, TermId, Trouble, WindowPlan,
 };
 
 use crate::api::time::{epoch_seconds, read_status};
@@ -11,6 +12,7 @@ use crate::api::{self, ClaimStatus, JobReading, JobStartStopStatus, TaskStatus};
 
 use super::conditions::{self, bounded, whole_seconds};
 use super::foreign::{state, strange};
+use super::outbox;
 use super::window::Stored;
 
 /// A window's record: what this process planned, else what is stored.
@@ -26,11 +28,10 @@ pub(super) fn has_it_on(stored: &Stored) -> bool {
     }
 }
 
-/// What a record of this status would say: the start may have been called, and the stop is not settled.
+/// The same question to a status that is stored.
 pub(super) fn tells_it_is_on(status: &JobStartStopStatus) -> bool {
-    let called = |task: Task| task.state == TaskState::Finished || task.called_at.is_some();
-    let settled = |task: Task| !task.is_pending();
-    task(&status.activation, status).is_some_and(called) && !task(&status.deactivation, status).is_some_and(settled)
+    let deactivation = task(&status.deactivation, status);
+    task(&status.activation, status).is_some_and(|activation| have_it_on(&activation, deactivation.as_ref()))
 }
 
 /// What the stored status tells of a window; `None` when no operator has written one yet.
@@ -63,6 +64,7 @@ pub(super) fn stored_record(stored: &Stored) -> Option<Record> {
         too_many_starts: shown(status, "CapacityShort")
             .is_some_and(|short| short.reason == Reason::TooManyStarts.as_str()),
         finished_at: read_status(&status.finished_at),
+        outbox: outbox::read(&status.notifications),
     })
 }
 
@@ -127,7 +129,7 @@ pub(super) fn render(
     JobStartStopStatus {
         observed_generation: Some(generation),
         phase: planned.phase.as_str().to_owned(),
-        workflow_id: workflow_id(stored.id.as_str()),
+        workflow_id: api::workflow::workflow_id(stored.id.as_str()),
         deletion_policy: stored.spec.deletion_policy.as_str().to_owned(),
         activation: TaskStatus {
             claim: record.claim.as_ref().map(|claim| claim_status(claim, before.activation.claim.as_ref())),
@@ -139,6 +141,7 @@ pub(super) fn render(
             (&before.deactivation, before),
         ),
         job: job(before, record, planned.phase, memory),
+        notifications: outbox::render(&stored.id, &record.outbox, &before.notifications),
         finished_at: record.finished_at.map(api::time::utc).unwrap_or_default(),
         conditions: planned
             .conditions()
@@ -153,11 +156,6 @@ pub(super) fn render(
 /// A condition that this version writes, as opposed to one that another version or tool keeps there.
 fn ours(condition: &Condition) -> bool {
     plan::conditions::KINDS.contains(&condition.type_.as_str())
-}
-
-/// The uid without dashes: 32 hexadecimal characters, as the vendor's workflow ids have.
-fn workflow_id(uid: &str) -> String {
-    uid.chars().filter(|c| *c != '-').collect()
 }
 
 /// The text that was given for the time that counts: the spec's, unless an edit came after the time was frozen.

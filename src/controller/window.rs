@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
-use plan::{AccountName, Claim, Deletion, DeletionPolicy, ObjectName, Window, WindowId, WindowPlan};
+use plan::{
+    AccountName, Attempt, Claim, Deletion, DeletionPolicy, HeadsUp, ObjectName, Window, WindowId, WindowPlan,
+};
 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
 use crate::live::JobId;
@@ -45,10 +47,28 @@ pub(super) struct Spec {
     lead: SignedDuration,
     own_ttl: Option<SignedDuration>,
     ttl: Option<SignedDuration>,
+    /// Who is told of it, if anybody is.
+    pub(super) receiver: Option<Box<Receiver>>,
     /// What of the object could not be read, if anything.
     undecodable: Option<String>,
     /// Which account it names could not be read.
     account_unread: bool,
+}
+
+/// Who is told of a window, and what of it only notifications show.
+#[derive(Clone)]
+pub(super) struct Receiver {
+    /// `notificationURL` as it was written. Its path may be a secret.
+    pub(super) url: Box<str>,
+    pub(super) description: Option<Box<str>>,
+    /// `notificationSeconds` of start and stop.
+    pub(super) ahead: (u32, u32),
+}
+
+impl std::fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Receiver").field("ahead", &self.ahead).finish_non_exhaustive()
+    }
 }
 
 /// A window in the index.
@@ -69,6 +89,8 @@ pub(super) struct Stored {
     /// The generation that was planned on. A status is written for this one only: a newer spec is planned first, or
     /// the old plan would be taken for the answer to it.
     pub(super) planned_generation: i64,
+    /// The last attempt to deliver a notification, until it is planned on.
+    pub(super) attempt: Option<Box<Attempt>>,
     /// Writes in vain.
     pub(super) writes: Attempts,
     /// A status that was written, and what came back for it when that was less: writing it again would bring no more.
@@ -137,12 +159,20 @@ impl Stored {
                 lead: SignedDuration::ZERO,
                 own_ttl: spec.ttl_seconds_after_finished.map(|s| SignedDuration::from_secs(i64::from(s))),
                 ttl: None,
+                receiver: spec.notification_url.map(|url| {
+                    Box::new(Receiver {
+                        url: url.into(),
+                        description: spec.description.map(Into::into),
+                        ahead: (spec.activation.notification_seconds, spec.deactivation.notification_seconds),
+                    })
+                }),
                 undecodable: (!unread.is_empty()).then(|| unread.join("; ")),
                 account_unread,
             },
             acknowledged: Acknowledged::of(object.status.as_ref()),
             planned: None,
             planned_generation: 0,
+            attempt: None,
             writes: Attempts::default(),
             expiry: Attempts::default(),
             cut: None,
@@ -188,6 +218,10 @@ impl Stored {
             cancel: self.spec.cancel,
             deletion_policy: self.spec.deletion_policy,
             ttl: self.spec.ttl,
+            heads_up: self.spec.receiver.as_ref().map(|receiver| HeadsUp {
+                start: SignedDuration::from_secs(i64::from(receiver.ahead.0)),
+                stop: SignedDuration::from_secs(i64::from(receiver.ahead.1)),
+            }),
             deletion: self.deletion,
             finalizer: self.has_finalizer(),
             undecodable: self.spec.undecodable.clone(),
@@ -222,8 +256,8 @@ impl Stored {
         // What was found out about a deletion holds for it.
         let deletion = if newer.deletion == Deletion::No { Deletion::No } else { self.deletion.max(newer.deletion) };
         let (writes, expiry, cut) = (self.writes, self.expiry, self.cut.take());
-        let claimed_elsewhere = self.claimed_elsewhere.take();
-        *self = Self { deletion, planned, planned_generation, writes, cut, claimed_elsewhere, expiry, ..newer };
+        let (claimed_elsewhere, attempt) = (self.claimed_elsewhere.take(), self.attempt.take());
+        *self = Self { deletion, planned, planned_generation, attempt, writes, cut, claimed_elsewhere, expiry, ..newer };
     }
 
     /// Whether this version of the object is older than `other`.

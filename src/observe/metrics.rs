@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use jiff::SignedDuration;
-use plan::{Phase, Reason, Verb};
+use plan::{DeliveryState, Phase, Posted, Reason, Verb, outbox};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -64,6 +64,12 @@ struct Step {
     direction: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Notification {
+    action: &'static str,
+    outcome: &'static str,
+}
+
 /// Everything that is measured.
 #[derive(Debug)]
 pub struct Metrics {
@@ -85,6 +91,9 @@ pub struct Metrics {
     clock_steps: Family<Step, Counter>,
     clock_offset: Gauge<f64, AtomicU64>,
     events_dropped: Counter,
+    notifications: Family<Notification, Counter>,
+    notifications_lost: Family<Notification, Counter>,
+    notifications_waiting: Gauge,
 }
 
 impl Default for Metrics {
@@ -115,6 +124,9 @@ impl Metrics {
             clock_steps: Family::default(),
             clock_offset: Gauge::default(),
             events_dropped: Counter::default(),
+            notifications: Family::default(),
+            notifications_lost: Family::default(),
+            notifications_waiting: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -201,6 +213,21 @@ impl Metrics {
             self.clock_offset.clone(),
         );
         self.registry.register("events_dropped", "Events that were not sent", self.events_dropped.clone());
+        self.registry.register(
+            "notifications",
+            "Attempts to deliver a notification by action and outcome: Delivered, or the reason for the failure",
+            self.notifications.clone(),
+        );
+        self.registry.register(
+            "notifications_lost",
+            "Notifications that their receivers will not have by action and how they ended: expired, failed, dropped",
+            self.notifications_lost.clone(),
+        );
+        self.registry.register(
+            "notifications_waiting",
+            "Notifications that are being sent, or wait for their receiver's turn",
+            self.notifications_waiting.clone(),
+        );
     }
 
     /// A call was sent this much later than planned. Only the first call of a task counts: a repeated one is late by
@@ -209,6 +236,29 @@ impl Metrics {
         if attempt == 1 {
             self.lateness.get_or_create(&Action { action: verb.as_str() }).observe(late.as_secs_f64().max(0.0));
         }
+    }
+
+    /// A notification was sent, or could not be.
+    pub fn notification(&self, action: outbox::Action, posted: &Posted) {
+        let outcome = match posted {
+            Posted::Accepted { .. } => "Delivered",
+            Posted::Refused { .. } => Reason::ReceiverRefused.as_str(),
+            Posted::Gone => Reason::ReceiverGone.as_str(),
+            Posted::Failed(reason) => reason.as_str(),
+            Posted::NotYet(_) => return,
+        };
+        self.notifications.get_or_create(&Notification { action: action.as_str(), outcome }).inc();
+    }
+
+    /// A notification ended without its receiver having it.
+    pub fn notification_lost(&self, action: outbox::Action, state: DeliveryState) {
+        let outcome = state.as_str();
+        self.notifications_lost.get_or_create(&Notification { action: action.as_str(), outcome }).inc();
+    }
+
+    /// So many are with those that send them.
+    pub fn notifications_waiting(&self, count: usize) {
+        self.notifications_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// A request to the Live API was answered, or given up on.

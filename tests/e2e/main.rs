@@ -82,6 +82,16 @@ programme! {
         case_64_times_are_shown_as_given_in_utc_and_as_the_epoch_and_are_one_instant,
         case_78_the_later_of_two_windows_says_before_its_start_which_other_it_overlaps,
         case_82_planned_sent_and_confirmed_times_are_kept_apart_for_start_and_stop;
+    notifications:
+        a_whole_life_is_told_in_the_vendors_bodies_in_order_and_signed,
+        a_failed_start_is_told_with_its_error,
+        case_99_killed_before_its_delivery_a_notification_comes_after_the_restart_under_the_same_id,
+        case_93_while_a_secret_is_changed_both_sign_and_each_verifies,
+        case_94_who_is_gone_is_asked_no_more_and_that_is_shown_and_counted,
+        case_95_a_receiver_inside_the_network_is_sent_nothing_unless_its_range_is_opened,
+        without_a_secret_the_account_says_that_notifications_are_unsigned_and_with_a_broken_one_none_go_out,
+        an_edit_moves_what_is_told_ahead,
+        a_deleted_window_waits_for_its_last_notification_and_not_for_ever;
     edits:
         a_start_moved_earlier,
         a_start_moved_later,

@@ -13,6 +13,7 @@ mod crowd;
 mod expiry;
 mod hours;
 mod leaders;
+mod notifications;
 mod single;
 mod store;
 mod strange;

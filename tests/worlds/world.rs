@@ -5,6 +5,7 @@
 //! 2026-12-01T12:00:00Z. Both lanes run as tasks of that one runtime, with the real timings.
 
 mod candidates;
+mod receivers;
 mod soundness;
 mod trace;
 
@@ -30,6 +31,7 @@ use tower::ServiceExt;
 
 use super::store::Store;
 
+pub(crate) use receivers::{Mood, Receivers};
 pub(crate) use trace::Trace;
 
 /// The plural of windows.
@@ -106,6 +108,7 @@ pub(crate) struct World {
     clock: Arc<VirtualClock>,
     off: Arc<AtomicI64>,
     vendor: InProcess,
+    pub(crate) receivers: Receivers,
     operator: Option<Operator>,
     operators: u32,
 }
@@ -114,6 +117,7 @@ pub(crate) struct World {
 struct Operator {
     timetable: JoinHandle<()>,
     convergence: JoinHandle<bool>,
+    posts: JoinHandle<()>,
     stop_calls: CancellationToken,
     stop_writes: CancellationToken,
 }
@@ -138,7 +142,7 @@ impl World {
         for definition in jobstartstop::api::crds::all() {
             store.create(serde_json::to_value(definition).unwrap()).unwrap();
         }
-        Self { seed, store, clock, off: Arc::default(), vendor, operator: None, operators: 0 }
+        Self { seed, store, clock, off: Arc::default(), vendor, receivers: Receivers::default(), operator: None, operators: 0 }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -266,11 +270,15 @@ impl World {
     pub(crate) fn start_operator(&mut self) {
         self.operators += 1;
         let name = format!("{OPERATOR}-{}", self.operators);
-        let (timetable, convergence, _) = Lanes::new(self.setup(&name)).split();
+        let setup = self.setup(&name);
+        let queue = Arc::clone(&setup.posts);
+        let (timetable, convergence, _) = Lanes::new(setup).split();
         let (stop_calls, stop_writes) = (CancellationToken::new(), CancellationToken::new());
+        let stop_posts = stop_calls.clone();
         self.operator = Some(Operator {
             timetable: tokio::spawn(timetable.run(stop_calls.clone())),
             convergence: tokio::spawn(convergence.run(stop_writes.clone())),
+            posts: tokio::spawn(async move { queue.run(stop_posts).await }),
             stop_calls,
             stop_writes,
         });
@@ -288,6 +296,7 @@ impl World {
         operator.timetable.await.expect("the timetable lane did not panic");
         operator.stop_writes.cancel();
         operator.convergence.await.expect("the convergence lane did not panic");
+        operator.posts.await.expect("the senders did not panic");
     }
 
     /// SIGKILL: whatever it has sent is carried out, whatever it was waiting for is lost.
@@ -295,13 +304,15 @@ impl World {
         let operator = self.operator.take().expect("the operator runs");
         operator.timetable.abort();
         operator.convergence.abort();
-        let ended = [operator.timetable.await.err(), operator.convergence.await.err()];
-        assert!(ended.iter().flatten().filter(|end| end.is_cancelled()).count() == 2, "a lane had ended by itself");
+        operator.posts.abort();
+        let ended = [operator.timetable.await.err(), operator.convergence.await.err(), operator.posts.await.err()];
+        assert!(ended.iter().flatten().filter(|end| end.is_cancelled()).count() == 3, "a lane had ended by itself");
     }
 
     fn setup(&self, name: &str) -> Setup {
         let clock = Arc::new(OwnClock { right: Arc::clone(&self.clock), off: Arc::clone(&self.off) });
         let vendor = self.vendor.clone();
+        let posts = self.receivers.queue(Arc::clone(&clock) as Arc<dyn Clock>);
         Setup {
             client: self.store.client(name),
             transport: Transport::new(vendor.map_err(|dropped| TransportError::Lost(dropped.to_string()))),
@@ -316,6 +327,7 @@ impl World {
             instance: name.to_owned(),
             metrics: Arc::new(Metrics::new()),
             readiness: Arc::new(Readiness::default()),
+            posts,
         }
     }
 }

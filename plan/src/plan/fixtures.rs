@@ -25,6 +25,7 @@ pub(crate) fn window(id: &str) -> Window {
         cancel: false,
         deletion_policy: DeletionPolicy::Stop,
         ttl: None,
+        heads_up: None,
         deletion: Deletion::No,
         finalizer: true,
         undecodable: None,

@@ -24,6 +24,7 @@ use crate::conditions::{self, Condition, Health};
 use crate::ids::{AccountName, WindowId};
 use crate::lease::Term;
 use crate::memory::{Memory, Verb};
+use crate::outbox::{self, Attempt, Delivery};
 use crate::phase::Phase;
 use crate::reason::Reason;
 use crate::record::{Claim, Record, TaskState, Trouble};
@@ -53,6 +54,8 @@ pub struct Entry {
     pub access: Option<Trouble>,
     /// More starts are due about its own than its load has slots for ([`crate::capacity`]).
     pub short_of_capacity: bool,
+    /// The last attempt to deliver a notification of it, if its record does not bear it yet.
+    pub attempt: Option<Attempt>,
 }
 
 impl Entry {
@@ -139,6 +142,8 @@ pub struct WindowPlan {
     pub expires_at: Option<Timestamp>,
     /// Since when its stop is due without having been confirmed.
     pub overdue_since: Option<Timestamp>,
+    /// The notification that is to be sent now, once its record is stored.
+    pub post: Option<Delivery>,
 }
 
 impl WindowPlan {
@@ -176,6 +181,14 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
+    pub(crate) fn at_instant(now: Timestamp) -> Self {
+        Self { now, next: None }
+    }
+
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        self.next
+    }
+
     pub(crate) fn at(&mut self, when: Timestamp) {
         if when > self.now && self.next.is_none_or(|next| when < next) {
             self.next = Some(when);
@@ -188,7 +201,7 @@ impl Alarm {
 pub fn plan(entries: &[Entry], memory: &Memory, term: &Term, now: Timestamp, timings: &Timings) -> Plan {
     let entries = claim::inherit(entries, term, now);
     let facts = Facts::gather(&entries, memory, term, now, timings);
-    let mut alarm = Alarm { now, next: None };
+    let mut alarm = Alarm::at_instant(now);
     let mut drafts: Vec<Draft> = entries.iter().map(|entry| Draft::open(entry, &facts)).collect();
 
     for draft in &mut drafts {
@@ -209,11 +222,11 @@ pub fn plan(entries: &[Entry], memory: &Memory, term: &Term, now: Timestamp, tim
     let look = choose_look(&drafts, &facts, &mut alarm);
     let conflicts = conflicts(&drafts);
     let windows: Vec<WindowPlan> =
-        drafts.into_iter().zip(conflicts).map(|(draft, conflict)| conclude(draft, conflict, &facts)).collect();
+        drafts.into_iter().zip(conflicts).map(|(draft, conflict)| conclude(draft, conflict, &facts, &mut alarm)).collect();
     for expiry in windows.iter().filter_map(|window| window.expires_at) {
         alarm.at(expiry);
     }
-    Plan { wants: call.into_iter().chain(look).collect(), recheck, awaits_lease, windows, next: alarm.next }
+    Plan { wants: call.into_iter().chain(look).collect(), recheck, awaits_lease, windows, next: alarm.next() }
 }
 
 /// The windows that hold the channel, and the timeline they make.
@@ -329,9 +342,8 @@ fn conflicts(drafts: &[Draft]) -> Vec<Option<String>> {
         .collect()
 }
 
-fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts) -> WindowPlan {
-    let window = &draft.entry.window;
-    let finalizer = finalizer(window, &draft.record);
+fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts, alarm: &mut Alarm) -> WindowPlan {
+    let Entry { window, record: before, attempt, .. } = draft.entry;
     let stop = draft.due(Verb::Deactivate);
     let overdue = draft.record.has_it_on() && stop <= facts.now && !draft.covered;
     let mut record = draft.record;
@@ -342,6 +354,8 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts) -> WindowPlan
     if record.settled() && record.finished_at.is_none() {
         record.finished_at = Some(facts.now);
     }
+    outbox::step(window, before.as_ref(), attempt.as_ref(), &mut record, (facts.now, facts.timings, alarm));
+    let finalizer = finalizer(window, &record);
     WindowPlan {
         id: window.id.clone(),
         phase: Phase::of(&record),
@@ -350,6 +364,7 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts) -> WindowPlan
         finalizer,
         expires_at: expiry(window, &record),
         overdue_since: overdue.then_some(stop),
+        post: record.outbox.wanted(facts.now).cloned(),
         record,
     }
 }
@@ -357,7 +372,7 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts) -> WindowPlan
 fn finalizer(window: &Window, record: &Record) -> FinalizerWish {
     let duty = if window.deleting() { record.has_it_on() } else { !record.settled() };
     match (window.finalizer, duty) {
-        (true, false) => FinalizerWish::Remove,
+        (true, false) if !record.outbox.owes() => FinalizerWish::Remove,
         // An object that is being deleted takes no new finalizer.
         (false, true) if !window.deleting() => FinalizerWish::Add,
         _ => FinalizerWish::Leave,
@@ -370,7 +385,8 @@ fn expiry(window: &Window, record: &Record) -> Option<Timestamp> {
     let over_when_seen =
         record.activation.reason == Some(Reason::WindowPast) || window.created >= record.deactivation.call_at;
     // What cannot be read of the object may be the wish to keep it.
-    if window.deleting() || over_when_seen || window.undecodable.is_some() || !record.settled() {
+    let owes = !record.settled() || record.outbox.owes();
+    if window.deleting() || over_when_seen || window.undecodable.is_some() || owes {
         return None;
     }
     record.finished_at?.checked_add(window.ttl?).ok()

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use plan::outbox::Action;
 use plan::{
-    AccountName, Deletion, Entry, JobKey, ObjectName, Reason, Recheck, Record, TaskState, Trouble, Want, Window,
-    WindowId,
+    AccountName, Deletion, Delivery, DeliveryState, Entry, JobKey, ObjectName, Reason, Recheck, Record, TaskState,
+    Trouble, Want, Window, WindowId,
 };
 
 use crate::controller::load::LoadKey;
@@ -35,6 +36,10 @@ pub(in crate::controller) struct Decided {
     pub(in crate::controller) recheck: Option<Recheck>,
     /// Windows whose stop was given up just now.
     pub(in crate::controller) given_up: Vec<ObjectName>,
+    /// Windows with a notification to be sent.
+    pub(in crate::controller) posts: Vec<WindowId>,
+    /// Notifications that their receivers will not have, found out just now.
+    pub(in crate::controller) lost_posts: Vec<(Action, DeliveryState)>,
     /// Why starts failed for good just now, or were missed; those that nobody wanted made are left out.
     pub(in crate::controller) failed_starts: Vec<Reason>,
 }
@@ -83,6 +88,11 @@ impl Index {
             if entry.record.as_ref().and_then(failed_start).is_none() {
                 decided.failed_starts.extend(failed_start(&planned.record));
             }
+            decided.lost_posts.extend(lost_posts(entry.record.as_ref(), &planned.record));
+            stored.attempt = None;
+            if planned.post.is_some() {
+                decided.posts.push(planned.id.clone());
+            }
             if stored.deletion == Deletion::Unclear {
                 decided.unclear.push(stored.id.clone());
             }
@@ -124,6 +134,7 @@ impl Index {
                     claimed: stored.acknowledged.claim().cloned(),
                     access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::has_it_on)),
                     short_of_capacity: self.short_of_capacity(&stored.id),
+                    attempt: stored.attempt.as_deref().copied(),
                     record,
                 }
             })
@@ -162,6 +173,16 @@ impl Index {
             }
         }
     }
+}
+
+/// The notifications that ended just now without their receivers having them.
+fn lost_posts(before: Option<&Record>, after: &Record) -> Vec<(Action, DeliveryState)> {
+    let was_lost = |delivery: &Delivery| {
+        let old = before.and_then(|record| record.outbox.get(delivery.action));
+        old.is_some_and(|old| old.state.lost() && old.time == delivery.time)
+    };
+    let lost = after.outbox.deliveries().iter().filter(|delivery| delivery.state.lost() && !was_lost(delivery));
+    lost.map(|delivery| (delivery.action, delivery.state)).collect()
 }
 
 /// Why the start of a window failed although it was to be made.

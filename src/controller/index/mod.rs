@@ -8,6 +8,7 @@ mod answers;
 mod clocks;
 mod decide;
 mod loads;
+mod posts;
 mod reread;
 mod starts;
 mod stored;
@@ -29,6 +30,7 @@ use super::window::{Defaults, Stored};
 use tally::Tally;
 
 pub(super) use admit::{Admitted, LiveRequest, Order};
+pub(super) use posts::{Letter, Posting};
 pub(super) use stored::{AccountWrite, WindowWrite};
 
 /// A job: its windows, and what is known of it.
@@ -93,6 +95,8 @@ pub(in crate::controller) struct Index {
     skews: BTreeMap<Arc<str>, Skew>,
     /// Accounts of which something was learnt that their status may not show yet.
     stale_accounts: BTreeSet<AccountName>,
+    /// Windows of which a notification is on its way.
+    posting: BTreeSet<WindowId>,
     /// Secrets whose key the Live API refused: they are read again.
     doubted: BTreeSet<ObjectName>,
 }
@@ -121,6 +125,7 @@ impl Index {
             secrets: BTreeMap::new(),
             skews: BTreeMap::new(),
             stale_accounts: BTreeSet::new(),
+            posting: BTreeSet::new(),
             doubted: BTreeSet::new(),
         }
     }

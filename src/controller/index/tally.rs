@@ -17,6 +17,8 @@ pub(super) struct Tally {
     failed: u32,
     /// Those that have their job on.
     on: u32,
+    /// Those that somebody is told of.
+    told: u32,
 }
 
 impl Tally {
@@ -26,8 +28,9 @@ impl Tally {
             total: 1,
             pending: u32::from(phase == Phase::Pending),
             active: u32::from(phase == Phase::Active),
-            failed: u32::from(matches!(phase, Phase::Failed | Phase::Missed)),
+            failed: u32::from(phase.failed()),
             on: u32::from(status::has_it_on(stored)),
+            told: u32::from(stored.spec.receiver.is_some()),
         }
     }
 
@@ -38,6 +41,7 @@ impl Tally {
             active: op(self.active, other.active),
             failed: op(self.failed, other.failed),
             on: op(self.on, other.on),
+            told: op(self.told, other.told),
         }
     }
 }
@@ -76,6 +80,11 @@ impl Index {
     /// One of its windows has its job on.
     pub(super) fn in_use(&self, account: &AccountName) -> bool {
         self.tally(account).on > 0
+    }
+
+    /// Somebody is told of one of its windows.
+    pub(super) fn tells(&self, account: &AccountName) -> bool {
+        self.tally(account).told > 0
     }
 
     fn tally(&self, account: &AccountName) -> Tally {

@@ -199,6 +199,7 @@ impl Index {
         self.secrets.insert(name.clone(), secret);
         let users: Vec<AccountName> =
             self.accounts.iter().filter(|(_, account)| &account.secret == name).map(|(name, _)| name.clone()).collect();
+        self.stale_accounts.extend(self.accounts.iter().filter(|(_, account)| account.signs_with(name)).map(|(n, _)| n.clone()));
         users.iter().flat_map(|account| self.read_key(account, now)).collect()
     }
 
@@ -229,7 +230,7 @@ impl Index {
 
     /// The Secrets that accounts name.
     pub(in crate::controller) fn secrets_named(&self) -> BTreeSet<ObjectName> {
-        let named = self.accounts.values().map(|account| &account.secret);
+        let named = self.accounts.values().flat_map(|account| account.secrets_named());
         // One whose name could not be read is none.
         named.filter(|secret| !secret.name.is_empty()).cloned().collect()
     }

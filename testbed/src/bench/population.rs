@@ -28,6 +28,8 @@ const LEADS_WITHIN: Duration = Duration::from_mins(10);
 /// Near windows of one restart, a second apart: so many for each so many far ones, and at least the latter. How long a
 /// process takes until it leads varies with how many windows it has to list.
 const NEAR: (u32, u32) = (2_000, 8);
+/// A call that is later than so many seconds is no figure any more.
+const PATIENCE: i64 = 30;
 /// They are made so many seconds before the restart.
 const NEAR_AHEAD: i64 = 4;
 
@@ -194,11 +196,16 @@ async fn called(stage: &Stage, near: &[Planned], led: &Led) -> anyhow::Result<Re
     let due = near.iter().find(|window| window.start.duration_since(led.leading) >= SignedDuration::from_secs(1));
     let due = due.context("the process led later than expected: every window was due before")?;
     until(later(due.start, 2)).await;
-    let calls = stage.calls(0).await?;
+    let mut calls = stage.calls(0).await?;
     let of_it = |call: &&Call| call.operation == Operation::Activate && call.job.as_deref() == Some(due.job.as_str());
+    let patience = later(due.start, PATIENCE);
+    while !calls.iter().any(|call| of_it(&call)) {
+        ensure!(Timestamp::now() < patience, "{} was not called within {PATIENCE} s", due.job);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        calls = stage.calls(0).await?;
+    }
     let mut of_it = calls.iter().filter(of_it);
-    let (call, second) = (of_it.next(), of_it.next());
-    let call = call.with_context(|| format!("{} was not called within 2 s", due.job))?;
+    let (call, second) = (of_it.next().context("it was there")?, of_it.next());
     ensure!(second.is_none(), "{} was called twice", due.job);
     Ok(Restart {
         until_leading: millis(micros(led.leading_after())),

@@ -141,9 +141,20 @@ impl Stage {
         self.put_named_secret(namespace, "bcov-live", key).await;
     }
 
+    /// Makes a Secret with these entries, or puts them into it.
+    pub(crate) async fn put_entries(&self, name: &str, entries: &[(&str, &str)]) {
+        self.put_entries_in(&self.namespace, name, entries).await;
+    }
+
     async fn put_named_secret(&self, namespace: &str, name: &str, key: &str) {
+        self.put_entries_in(namespace, name, &[("apiKey", key)]).await;
+    }
+
+    async fn put_entries_in(&self, namespace: &str, name: &str, entries: &[(&str, &str)]) {
         let secrets: Api<Secret> = Api::namespaced(self.plane().client.clone(), namespace);
-        let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "stringData": { "apiKey": key } });
+        let data: std::collections::BTreeMap<_, _> = entries.iter().copied().collect();
+        let secret =
+            json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "stringData": data });
         secrets.patch(name, &PatchParams::apply("a-user").force(), &Patch::Apply(secret)).await.unwrap();
     }
 

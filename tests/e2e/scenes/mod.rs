@@ -13,6 +13,7 @@ pub(crate) mod examples;
 pub(crate) mod faults;
 pub(crate) mod guide;
 pub(crate) mod life;
+pub(crate) mod notifications;
 pub(crate) mod outside;
 pub(crate) mod overlaps;
 pub(crate) mod restarts;

@@ -470,6 +470,7 @@ impl Rig {
                 claimed: o.stored.as_ref().and_then(|r| r.claim.clone()),
                 access: o.access.clone(),
                 short_of_capacity: o.short_of_capacity,
+                attempt: None,
             })
             .collect()
     }
