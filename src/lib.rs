@@ -5,11 +5,13 @@
 //! - [`leader`]: which process leads.
 //! - [`timetable`]: wall-clock deadlines.
 //! - [`controller`]: joins them with the decisions of the crate `plan`.
+//! - [`notify`]: how a notification goes out.
 //! - [`observe`]: metrics, health, logs.
 
 pub mod api;
 pub mod controller;
 pub mod leader;
 pub mod live;
+pub mod notify;
 pub mod observe;
 pub mod timetable;

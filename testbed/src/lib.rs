@@ -3,8 +3,8 @@
 //!
 //! Everything stands on free ports of the loopback interface and in a temporary folder, and is gone when
 //! the program that started it is, by whatever means. All calls but the simulator's control interface
-//! block the calling thread; that is fine in a test, also within `#[tokio::test]`, as long as nothing that
-//! the call waits for runs on the same single thread. No value is bound to a runtime.
+//! and [`Receiver::until`] block the calling thread; that is fine in a test, also within `#[tokio::test]`, as
+//! long as nothing that the call waits for runs on the same single thread. No value is bound to a runtime.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,6 +38,7 @@ mod probe;
 mod process;
 mod progress;
 mod proxy;
+mod receiver;
 mod run;
 mod simulator;
 mod toolchain;
@@ -60,6 +61,7 @@ pub use crate::{
     operator::Operator,
     process::{Launch, Process, Signal},
     proxy::ApiProxy,
+    receiver::{How, Received, Receiver},
     run::Run,
     simulator::Simulator,
 };
