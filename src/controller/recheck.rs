@@ -18,9 +18,6 @@ use super::shared::Shared;
 use super::step::Step;
 use super::writer::take_up;
 
-/// From so many on, one list of everything answers for all.
-const MANY: usize = 8;
-
 /// Lists of one job under way at once.
 const AT_ONCE: usize = 4;
 
@@ -37,7 +34,7 @@ pub(super) async fn run(shared: Arc<Shared>, client: Client, scopes: Vec<Option<
         // What falls due together is decided in one go.
         tokio::task::yield_now().await;
         let due: Vec<(JobKey, Recheck)> = std::iter::once(first).chain(shared.rechecks.take_all()).collect();
-        if due.len() >= MANY {
+        if plan::one_list_for_all(due.len(), shared.index().windows_known()) {
             under_way.spawn(all(Arc::clone(&shared), due));
             continue;
         }

@@ -33,7 +33,7 @@ use crate::timings::Timings;
 use crate::window::Window;
 
 pub use keys::key_at_hand;
-pub use recheck::Recheck;
+pub use recheck::{Recheck, one_list_for_all};
 
 use draft::Draft;
 use facts::Facts;

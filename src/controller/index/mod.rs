@@ -161,6 +161,11 @@ impl Index {
         std::mem::take(&mut self.doubted)
     }
 
+    /// How many windows there are.
+    pub(in crate::controller) fn windows_known(&self) -> usize {
+        self.windows.len()
+    }
+
     /// Every window as it is planned.
     pub(in crate::controller) fn planned(&self) -> impl Iterator<Item = &WindowPlan> {
         self.windows.values().filter_map(|stored| stored.planned.as_ref())
