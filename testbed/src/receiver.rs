@@ -163,14 +163,11 @@ impl Receiver {
     pub async fn until(&self, mut enough: impl FnMut(&[Received]) -> bool, timeout: Duration) -> Result<Vec<Received>> {
         let mut received = self.shared.received.subscribe();
         let waited = tokio::time::timeout(timeout, received.wait_for(|received| enough(received))).await;
-        match waited {
-            Ok(Ok(received)) => Ok(received.clone()),
-            // The sender is this value's own: it is not gone.
-            Ok(Err(_)) | Err(_) => {
-                let got = self.shared.received.borrow().len();
-                Err(Error::Invalid(format!("the receiver got {got} requests in {timeout:?}, and they are not enough")))
-            }
+        if let Ok(Ok(received)) = waited {
+            return Ok(received.clone());
         }
+        let got = self.shared.received.borrow().len();
+        Err(Error::Invalid(format!("the receiver got {got} requests in {timeout:?}, and they are not enough")))
     }
 }
 
