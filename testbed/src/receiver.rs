@@ -293,14 +293,11 @@ mod tests {
         for code in [503, 503, 200, 200] {
             assert_eq!(post(&receiver, "more").await.unwrap().status(), code);
         }
-        let received = receiver.received();
-        assert_eq!(received.len(), 7);
-        assert_eq!(
-            received[..3].iter().map(|one| &one.body[..]).collect::<Vec<_>>(),
-            [&b"first"[..], b"second", b"third"]
-        );
-        assert!(received.iter().all(|one| one.path == "/live/callbacks" && !one.is_verified()));
-        assert!(received.is_sorted_by_key(|one| one.at));
+        let came = receiver.received();
+        assert_eq!(came.len(), 7);
+        assert_eq!(came[..3].iter().map(|one| &one.body[..]).collect::<Vec<_>>(), [&b"first"[..], b"second", b"third"]);
+        assert!(came.iter().all(|one| one.path == "/live/callbacks" && !one.is_verified()));
+        assert!(came.is_sorted_by_key(|one| one.at));
     }
 
     #[tokio::test]
