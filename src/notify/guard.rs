@@ -182,16 +182,17 @@ fn range_v6(address: Ipv6Addr) -> Option<AddressRefused> {
 
 /// The IPv4 addresses that an address certainly stands for.
 fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
-    let [_, a, b, c, .., y, z] = address.segments();
+    let segments = address.segments();
+    let at = |first: usize| joined(segments[first], segments[first + 1]);
     if address.is_unspecified() || address.is_loopback() {
         Vec::new()
     } else if SIX_TO_FOUR.contains(&address) {
-        vec![joined(a, b)]
+        vec![at(1)]
     } else if TEREDO.contains(&address) {
         // The server, and the client with its bits turned over.
-        vec![joined(b, c), joined(!y, !z)]
+        vec![at(2), !at(6)]
     } else if [NAT64, COMPATIBLE, MAPPED, TRANSLATED].iter().any(|net| net.contains(&address)) {
-        vec![joined(y, z)]
+        vec![at(6)]
     } else {
         Vec::new()
     }

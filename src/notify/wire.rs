@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Request, Response};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tower::service_fn;
 use tower::util::BoxCloneSyncService;
-use tower::{ServiceExt, service_fn};
 
 use super::guard::{AddressRefused, Guard};
 use super::outcome::Unanswered;
@@ -140,20 +140,25 @@ fn classify(error: &reqwest::Error) -> NotAnswered {
 }
 
 fn layers<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| (*error).source())
+    std::iter::successors(Some(error), |error| below(*error))
+}
+
+/// An I/O error passes over the error that it was made of when it is asked for its source.
+fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
 }
 
 fn is_refused(layer: &(dyn Error + 'static)) -> bool {
     layer.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// An I/O error hides the error that it was made of from [`Error::source`]; a handshake that breaks off is one without.
+/// The end of the connection in the middle of a handshake is told as an I/O error.
 fn is_tls(layer: &(dyn Error + 'static)) -> bool {
-    if layer.is::<rustls::Error>() {
-        return true;
-    }
-    let Some(error) = layer.downcast_ref::<io::Error>() else { return false };
-    error.kind() == io::ErrorKind::UnexpectedEof || error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+    let cut = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
+    layer.is::<rustls::Error>() || layer.downcast_ref().is_some_and(cut)
 }
 
 fn innermost(error: &reqwest::Error) -> String {

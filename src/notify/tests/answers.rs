@@ -23,13 +23,13 @@ async fn a_notification_on_the_wire() {
 
     send(&sender(), &post).await;
 
-    let [received] = receiver.received().try_into().unwrap();
-    assert_eq!((received.method.as_str(), &*received.path), ("POST", "/live/callbacks?token=1"));
-    assert_eq!(received.body, post.body);
-    assert_eq!(received.header("content-type"), "application/json");
-    assert_eq!(received.header("user-agent"), format!("jobstartstop/{}", env!("CARGO_PKG_VERSION")));
-    assert_eq!(received.header("host"), format!("127.0.0.1:{}", receiver.port()));
-    let mut names: Vec<_> = received.headers.keys().map(http::HeaderName::as_str).collect();
+    let [came] = receiver.received().try_into().unwrap();
+    assert_eq!((came.method.as_str(), &*came.path), ("POST", "/live/callbacks?token=1"));
+    assert_eq!(came.body, post.body);
+    assert_eq!(came.header("content-type"), "application/json");
+    assert_eq!(came.header("user-agent"), format!("jobstartstop/{}", env!("CARGO_PKG_VERSION")));
+    assert_eq!(came.header("host"), format!("127.0.0.1:{}", receiver.port()));
+    let mut names: Vec<_> = came.headers.keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
     let expected =
         ["accept", "content-length", "content-type", "host", "user-agent", "webhook-id", "webhook-timestamp"];

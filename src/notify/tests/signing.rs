@@ -22,11 +22,11 @@ async fn case_93_the_reference_library_verifies_every_attempt_by_the_same_id_and
     assert_eq!(sender.send(&post, now).await, Outcome::Delivered { code: 200 });
 
     let [first, second] = receiver.received().try_into().unwrap();
-    for (received, at) in [(&first, earlier), (&second, now)] {
-        assert!(received.is_verified());
-        assert_eq!(received.header("webhook-id"), post.id);
-        assert_eq!(received.header("webhook-timestamp"), at.as_second().to_string());
-        assert_eq!(received.body, post.body);
+    for (came, at) in [(&first, earlier), (&second, now)] {
+        assert!(came.is_verified());
+        assert_eq!(came.header("webhook-id"), post.id);
+        assert_eq!(came.header("webhook-timestamp"), at.as_second().to_string());
+        assert_eq!(came.body, post.body);
     }
     assert_ne!(first.header("webhook-signature"), second.header("webhook-signature"));
     let reference = Webhook::new(SECRET).unwrap();
@@ -40,13 +40,13 @@ async fn case_93_while_a_secret_is_replaced_the_old_and_the_new_one_verify() {
 
     assert_eq!(send(&sender(), &post).await, Outcome::Delivered { code: 200 });
 
-    let [received] = receiver.received().try_into().unwrap();
-    assert_eq!(received.verified, [true, true]);
-    let at = received.header("webhook-timestamp").parse().unwrap();
+    let [came] = receiver.received().try_into().unwrap();
+    assert_eq!(came.verified, [true, true]);
+    let at = came.header("webhook-timestamp").parse().unwrap();
     let by = |secret| Webhook::new(secret).unwrap().sign(&post.id, at, post.body.as_bytes()).unwrap();
-    assert_eq!(received.header("webhook-signature"), format!("{} {}", by(NEXT_SECRET), by(SECRET)), "in their order");
+    assert_eq!(came.header("webhook-signature"), format!("{} {}", by(NEXT_SECRET), by(SECRET)), "in their order");
     let stranger = Webhook::new("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
-    assert!(stranger.verify(&received.body, &received.headers).is_err());
+    assert!(stranger.verify(&came.body, &came.headers).is_err());
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn case_93_each_notification_is_signed_by_its_own_secret_only() {
     for by in [SECRET, NEXT_SECRET] {
         send(&sender, &Post { secrets: vec![secret(by)], ..post(&receiver.url()) }).await;
     }
-    let verified: Vec<_> = receiver.received().into_iter().map(|received| received.verified).collect();
+    let verified: Vec<_> = receiver.received().into_iter().map(|came| came.verified).collect();
     assert_eq!(verified, [[true, false], [false, true]]);
 }
 
@@ -67,9 +67,9 @@ async fn an_unsigned_notification_has_an_id_and_no_signature() {
 
     send(&sender(), &post).await;
 
-    let [received] = receiver.received().try_into().unwrap();
-    assert_eq!(received.header("webhook-id"), post.id);
-    assert!(!received.headers.contains_key("webhook-signature"));
+    let [came] = receiver.received().try_into().unwrap();
+    assert_eq!(came.header("webhook-id"), post.id);
+    assert!(!came.headers.contains_key("webhook-signature"));
 }
 
 #[tokio::test]
