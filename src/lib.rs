@@ -5,10 +5,12 @@
 //! - [`leader`]: which process leads.
 //! - [`timetable`]: wall-clock deadlines.
 //! - [`controller`]: joins them with the decisions of the crate `plan`.
+//! - [`gateway`]: the Live scheduler's own HTTP interface.
 //! - [`observe`]: metrics, health, logs.
 
 pub mod api;
 pub mod controller;
+pub mod gateway;
 pub mod leader;
 pub mod live;
 pub mod observe;
