@@ -6,10 +6,12 @@
 //! - [`timetable`]: wall-clock deadlines.
 //! - [`controller`]: joins them with the decisions of the crate `plan`.
 //! - [`notify`]: how a notification goes out.
+//! - [`gateway`]: the Live scheduler's own HTTP interface.
 //! - [`observe`]: metrics, health, logs.
 
 pub mod api;
 pub mod controller;
+pub mod gateway;
 pub mod leader;
 pub mod live;
 pub mod notify;

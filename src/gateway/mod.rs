@@ -1,0 +1,3 @@
+//! The Live scheduler's own HTTP interface.
+
+pub mod serve;
