@@ -38,7 +38,9 @@ pub use lease::{LeaseTimings, Moment, Term};
 pub use memory::{Call, Look, LookError, Memory, Outcome, Seen, Verb};
 pub use outbox::{Attempt, Delivery, DeliveryState, Outbox, Posted};
 pub use phase::Phase;
-pub use plan::{Entry, FinalizerWish, Plan, ReadPurpose, Recheck, Want, WindowPlan, key_at_hand, one_list_for_all, plan};
+pub use plan::{
+    Entry, FinalizerWish, Plan, ReadPurpose, Recheck, Want, WindowPlan, key_at_hand, next_call, one_list_for_all, plan,
+};
 pub use reading::Reading;
 pub use reason::Reason;
 pub use record::{Claim, OnAir, Record, Task, TaskState, Trouble};

@@ -332,7 +332,9 @@ impl Outbox {
                 DeliveryState::Scheduled | DeliveryState::Pending if time <= now => {
                     known.end(DeliveryState::Expired, None);
                 }
-                DeliveryState::Scheduled if known.since == since && since <= now => known.state = DeliveryState::Pending,
+                DeliveryState::Scheduled if known.since == since && since <= now => {
+                    known.state = DeliveryState::Pending
+                }
                 DeliveryState::Scheduled if known.since != since && since > now => known.since = since,
                 DeliveryState::Scheduled if known.since != since => self.withdraw(action),
                 _ => {}

@@ -81,7 +81,8 @@ impl Default for Timings {
             not_found_span: s(60),
             give_up_without_key: s(60),
             give_up_refused: s(10 * 60),
-            delivery_waits: [5, 5 * MIN, 30 * MIN, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR].map(s),
+            delivery_waits: [5, 5 * MIN, 30 * MIN, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR]
+                .map(s),
             deliver_before_deletion: s(30),
         }
     }

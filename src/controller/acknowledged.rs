@@ -13,6 +13,7 @@ pub(super) struct Acknowledged {
     /// The status as JSON; empty where nothing is stored.
     packed: Box<[u8]>,
     started: bool,
+    settled: bool,
     has_it_on: bool,
     claim: Option<Claim>,
 }
@@ -27,6 +28,7 @@ impl Acknowledged {
         Self {
             packed: serde_json::to_vec(stored).unwrap_or_default().into(),
             started: stored.activation.state == TaskState::Finished.as_str(),
+            settled: !stored.finished_at.is_empty(),
             has_it_on: status::tells_it_is_on(stored),
             claim: status::claim(stored),
         }
@@ -40,6 +42,11 @@ impl Acknowledged {
     /// The start is stored as finished.
     pub(super) fn started(&self) -> bool {
         self.started
+    }
+
+    /// Both tasks are stored as settled.
+    pub(super) fn settled(&self) -> bool {
+        self.settled
     }
 
     /// The window has its job on, by what is stored.

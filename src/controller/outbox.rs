@@ -35,7 +35,9 @@ pub(super) fn render(window: &WindowId, outbox: &Outbox, before: &[NotificationS
     outbox
         .deliveries()
         .iter()
-        .map(|delivery| notification(window, delivery, before.iter().find(|old| old.action == delivery.action.as_str())))
+        .map(|delivery| {
+            notification(window, delivery, before.iter().find(|old| old.action == delivery.action.as_str()))
+        })
         .chain(strange.cloned())
         .collect()
 }

@@ -101,6 +101,9 @@ pub(super) struct Ground {
 /// How long work that can wait gives way to deadlines at a time.
 const GIVE_WAY: Duration = Duration::from_millis(5);
 
+/// After a step of the clock a call this near is decided anew before anything else: longer than the others take.
+const SOON: SignedDuration = SignedDuration::from_mins(1);
+
 /// Events waiting to be sent; more are dropped and counted.
 const NOTICES: usize = 1024;
 
@@ -247,14 +250,17 @@ impl Shared {
         self.doubted.extend(doubted);
     }
 
-    /// The wall clock stepped: everything is decided anew. Returns the loads that may have more than calls to let go.
+    /// The wall clock stepped: everything is decided anew, and what has a call soon here and now. Returns the loads that
+    /// may have more than calls to let go.
     pub(super) fn clock_stepped(&self, by: SignedDuration) -> BTreeSet<LoadKey> {
         tracing::warn!(seconds = by.as_secs_f64(), "the clock stepped, or the machine was suspended");
         self.metrics.clock_stepped(by);
         let jobs = self.index().clock_stepped(by);
-        let loads = self.decide(jobs);
+        let soon = self.clock.now().checked_add(SOON).unwrap_or(Timestamp::MAX);
+        let (now, later): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|(at, _)| *at <= soon);
+        let loads = self.decide(now.into_iter().map(|(_, job)| job));
         self.admit(loads.iter().cloned(), true);
-        self.changed(BTreeSet::new());
+        self.changed(later.into_iter().map(|(_, job)| job));
         loads
     }
 
@@ -265,7 +271,7 @@ impl Shared {
     }
 
     /// Something was stored, edited or deleted: decided after what is due.
-    pub(super) fn changed(&self, keys: BTreeSet<JobKey>) {
+    pub(super) fn changed(&self, keys: impl IntoIterator<Item = JobKey>) {
         self.jobs.extend(keys);
         let stale = self.index().take_stale_accounts();
         self.accounts.extend(stale);

@@ -3,9 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use plan::record::have_it_on;
-use plan::{
-    Claim, Memory, OnAir, Phase, ProcessId, Reading, Reason, Record, Task, TermId, Trouble, WindowPlan,
-};
+use plan::{Claim, Memory, OnAir, Phase, ProcessId, Reading, Reason, Record, Task, TermId, Trouble, WindowPlan};
 
 use crate::api::time::{epoch_seconds, read_status};
 use crate::api::{self, ClaimStatus, JobReading, JobStartStopStatus, TaskStatus};

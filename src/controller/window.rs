@@ -3,9 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
-use plan::{
-    AccountName, Attempt, Claim, Deletion, DeletionPolicy, HeadsUp, ObjectName, Window, WindowId, WindowPlan,
-};
+use plan::{AccountName, Attempt, Claim, Deletion, DeletionPolicy, HeadsUp, ObjectName, Window, WindowId, WindowPlan};
 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
 use crate::live::JobId;
@@ -229,6 +227,11 @@ impl Stored {
         }
     }
 
+    /// When its next call is due, by what is stored; `None`: none is.
+    pub(super) fn next_call(&self) -> Option<Timestamp> {
+        plan::next_call(&self.window(), self.acknowledged.settled(), self.acknowledged.has_it_on())
+    }
+
     /// Our finalizer stands on the object.
     pub(super) fn has_finalizer(&self) -> bool {
         self.finalizers.iter().any(|finalizer| finalizer == FINALIZER)
@@ -257,7 +260,8 @@ impl Stored {
         let deletion = if newer.deletion == Deletion::No { Deletion::No } else { self.deletion.max(newer.deletion) };
         let (writes, expiry, cut) = (self.writes, self.expiry, self.cut.take());
         let (claimed_elsewhere, attempt) = (self.claimed_elsewhere.take(), self.attempt.take());
-        *self = Self { deletion, planned, planned_generation, attempt, writes, cut, claimed_elsewhere, expiry, ..newer };
+        *self =
+            Self { deletion, planned, planned_generation, attempt, writes, cut, claimed_elsewhere, expiry, ..newer };
     }
 
     /// Whether this version of the object is older than `other`.

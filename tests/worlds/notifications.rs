@@ -53,8 +53,13 @@ fn case_99_killed_at_any_moment_each_notification_arrives_and_a_repeat_bears_the
                 world.start_operator();
             }
             world.until(minutes(30)).await;
-            let accepted: BTreeSet<String> =
-                world.receivers.letters().into_iter().filter(|letter| letter.accepted).map(|letter| letter.id).collect();
+            let accepted: BTreeSet<String> = world
+                .receivers
+                .letters()
+                .into_iter()
+                .filter(|letter| letter.accepted)
+                .map(|letter| letter.id)
+                .collect();
             assert_eq!(accepted.len(), 4, "seed {seed}: {:?}", ids(world));
             assert_eq!(ids(world).len(), 4, "seed {seed}: no other id was ever used: {:?}", ids(world));
             let states: Vec<Value> = notifications(world, "tv/news").iter().map(|one| one["state"].clone()).collect();
@@ -67,7 +72,8 @@ fn case_99_killed_at_any_moment_each_notification_arrives_and_a_repeat_bears_the
 /// When the vendor received each start and stop, in microseconds.
 fn switches(world: &World) -> Vec<(Operation, String, i64)> {
     let calls: Vec<simulator::Call> = world.vendor(|vendor| vendor.calls().cloned().collect());
-    let switches = calls.into_iter().filter(|call| matches!(call.operation, Operation::Activate | Operation::Deactivate));
+    let switches =
+        calls.into_iter().filter(|call| matches!(call.operation, Operation::Activate | Operation::Deactivate));
     switches.map(|call| (call.operation, call.job.clone().unwrap_or_default(), call.received_us)).collect()
 }
 
@@ -100,9 +106,8 @@ fn a_thousand_deliveries_to_receivers_that_never_answer_move_no_start_and_no_sto
     assert!(tried > 100 && tried < MANY, "{tried}: two at once to the crowd's one host, which never answers");
     let latest = |switches: &[(Operation, String, i64)]| {
         let first = |operation| switches.iter().filter(move |one| one.0 == operation).map(|one| one.2);
-        [Operation::Activate, Operation::Deactivate].map(|operation| {
-            (first(operation).min().unwrap(), first(operation).max().unwrap())
-        })
+        [Operation::Activate, Operation::Deactivate]
+            .map(|operation| (first(operation).min().unwrap(), first(operation).max().unwrap()))
     };
     assert_eq!(hung.len(), 2 * MANY);
     for ((_, calm), (_, hung)) in latest(&calm).into_iter().zip(latest(&hung)) {

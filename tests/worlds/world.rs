@@ -142,7 +142,16 @@ impl World {
         for definition in jobstartstop::api::crds::all() {
             store.create(serde_json::to_value(definition).unwrap()).unwrap();
         }
-        Self { seed, store, clock, off: Arc::default(), vendor, receivers: Receivers::default(), operator: None, operators: 0 }
+        Self {
+            seed,
+            store,
+            clock,
+            off: Arc::default(),
+            vendor,
+            receivers: Receivers::default(),
+            operator: None,
+            operators: 0,
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

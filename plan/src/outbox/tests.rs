@@ -222,9 +222,11 @@ fn what_is_told_of_an_end() {
         desk.settle(1000, |record| &mut record.activation, state, reason);
         assert_eq!(desk.record.outbox.get(Action::Activate).is_some(), told, "{state:?} {reason}");
     }
-    for (state, reason, told) in
-        [(Finished, Reason::KeptOnAir, true), (Failed, Reason::StopGivenUp, true), (Cancelled, Reason::StartFailed, false)]
-    {
+    for (state, reason, told) in [
+        (Finished, Reason::KeptOnAir, true),
+        (Failed, Reason::StopGivenUp, true),
+        (Cancelled, Reason::StartFailed, false),
+    ] {
         let mut desk = Desk::new();
         desk.settle(2000, |record| &mut record.deactivation, state, reason);
         assert_eq!(desk.record.outbox.get(Action::Deactivate).is_some(), told, "{state:?} {reason}");
@@ -274,7 +276,10 @@ fn case_94_who_asks_to_be_left_alone_is_and_who_is_gone_is_not_asked_again() {
     desk.wait(1120);
     desk.answer(1120, Posted::Gone);
     let told = desk.record.outbox.get(Action::Activate).unwrap();
-    assert_eq!((told.state, told.reason, told.last_code), (DeliveryState::Failed, Some(Reason::ReceiverGone), Some(410)));
+    assert_eq!(
+        (told.state, told.reason, told.last_code),
+        (DeliveryState::Failed, Some(Reason::ReceiverGone), Some(410))
+    );
 }
 
 #[test]

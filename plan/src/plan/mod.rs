@@ -158,6 +158,16 @@ impl WindowPlan {
     }
 }
 
+/// When a window's next call is due, going by what is stored of it: that it is settled, or has its channel on. Says
+/// which jobs are decided first, and nothing of what is decided.
+pub fn next_call(window: &Window, settled: bool, has_it_on: bool) -> Option<Timestamp> {
+    match (settled, has_it_on) {
+        (true, _) => None,
+        (false, true) => Some(window.deactivation),
+        (false, false) => Some(window.start()),
+    }
+}
+
 /// What one job needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -221,8 +231,11 @@ pub fn plan(entries: &[Entry], memory: &Memory, term: &Term, now: Timestamp, tim
     let call = call.filter(|_| !awaits_lease);
     let look = choose_look(&drafts, &facts, &mut alarm);
     let conflicts = conflicts(&drafts);
-    let windows: Vec<WindowPlan> =
-        drafts.into_iter().zip(conflicts).map(|(draft, conflict)| conclude(draft, conflict, &facts, &mut alarm)).collect();
+    let windows: Vec<WindowPlan> = drafts
+        .into_iter()
+        .zip(conflicts)
+        .map(|(draft, conflict)| conclude(draft, conflict, &facts, &mut alarm))
+        .collect();
     for expiry in windows.iter().filter_map(|window| window.expires_at) {
         alarm.at(expiry);
     }

@@ -15,8 +15,8 @@ const LONGEST_ANSWER: SignedDuration = SignedDuration::from_secs(30);
 
 impl Index {
     /// Our clock stepped: what is remembered moves with it, and what was known of the Live API's is void. Every job is
-    /// to be decided.
-    pub(in crate::controller) fn clock_stepped(&mut self, by: SignedDuration) -> BTreeSet<JobKey> {
+    /// to be decided, in this order; each with when its next call is due.
+    pub(in crate::controller) fn clock_stepped(&mut self, by: SignedDuration) -> Vec<(Timestamp, JobKey)> {
         self.skews.clear();
         self.lists_moved(by);
         for job in self.jobs.values_mut() {
@@ -33,7 +33,7 @@ impl Index {
             stored.expiry.clock_stepped();
         }
         self.stale_accounts.extend(self.accounts.keys().cloned());
-        self.jobs.keys().cloned().collect()
+        self.by_urgency()
     }
 
     /// An answer of the Live API told its clock. Returns the jobs whose calls go by another time now.

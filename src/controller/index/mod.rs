@@ -130,12 +130,25 @@ impl Index {
         }
     }
 
-    /// This process leads from now on; every job is to be decided.
-    pub(in crate::controller) fn lead(&mut self, term: Term) -> BTreeSet<JobKey> {
+    /// This process leads from now on; every job is to be decided, in this order.
+    pub(in crate::controller) fn lead(&mut self, term: Term) -> Vec<JobKey> {
         self.term = Some(Arc::new(term));
         // Only now is it known which of them no window uses any more.
         self.stale_accounts.extend(self.accounts.keys().cloned());
-        self.jobs.keys().cloned().collect()
+        self.by_urgency().into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// All jobs, each with when its next call is due, those first that are due soonest or are late. Deciding all of a hundred thousand
+    /// takes seconds, and a job has no deadline before it was decided once.
+    fn by_urgency(&self) -> Vec<(Timestamp, JobKey)> {
+        let soonest = |job: &Job| {
+            let windows = job.windows.iter().filter_map(|id| self.windows.get(id));
+            windows.filter_map(|stored| stored.next_call()).min()
+        };
+        let mut jobs: Vec<_> =
+            self.jobs.iter().map(|(key, job)| (soonest(job).unwrap_or(Timestamp::MAX), key)).collect();
+        jobs.sort_unstable();
+        jobs.into_iter().map(|(at, key)| (at, key.clone())).collect()
     }
 
     pub(in crate::controller) fn timings(&self) -> &Timings {

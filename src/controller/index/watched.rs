@@ -199,7 +199,8 @@ impl Index {
         self.secrets.insert(name.clone(), secret);
         let users: Vec<AccountName> =
             self.accounts.iter().filter(|(_, account)| &account.secret == name).map(|(name, _)| name.clone()).collect();
-        self.stale_accounts.extend(self.accounts.iter().filter(|(_, account)| account.signs_with(name)).map(|(n, _)| n.clone()));
+        self.stale_accounts
+            .extend(self.accounts.iter().filter(|(_, account)| account.signs_with(name)).map(|(n, _)| n.clone()));
         users.iter().flat_map(|account| self.read_key(account, now)).collect()
     }
 

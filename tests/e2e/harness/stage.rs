@@ -153,8 +153,7 @@ impl Stage {
     async fn put_entries_in(&self, namespace: &str, name: &str, entries: &[(&str, &str)]) {
         let secrets: Api<Secret> = Api::namespaced(self.plane().client.clone(), namespace);
         let data: std::collections::BTreeMap<_, _> = entries.iter().copied().collect();
-        let secret =
-            json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "stringData": data });
+        let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name }, "stringData": data });
         secrets.patch(name, &PatchParams::apply("a-user").force(), &Patch::Apply(secret)).await.unwrap();
     }
 

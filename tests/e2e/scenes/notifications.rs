@@ -180,7 +180,11 @@ pub(crate) async fn case_94_who_is_gone_is_asked_no_more_and_that_is_shown_and_c
     .await;
     let lost = "jobstartstop_notifications_lost_total{action=\"activate\",outcome=\"failed\"}";
     assert_eq!(operator.scrape().await.value(lost), 1.0);
-    assert_eq!(condition(&window.status(), "Ready").unwrap().status, "True", "a receiver keeps no window from being well");
+    assert_eq!(
+        condition(&window.status(), "Ready").unwrap().status,
+        "True",
+        "a receiver keeps no window from being well"
+    );
 }
 
 pub(crate) async fn case_95_a_receiver_inside_the_network_is_sent_nothing_unless_its_range_is_opened() {
@@ -202,7 +206,8 @@ pub(crate) async fn case_95_a_receiver_inside_the_network_is_sent_nothing_unless
     assert_eq!(receiver.received().len(), 0);
 }
 
-pub(crate) async fn without_a_secret_the_account_says_that_notifications_are_unsigned_and_with_a_broken_one_none_go_out() {
+pub(crate) async fn without_a_secret_the_account_says_that_notifications_are_unsigned_and_with_a_broken_one_none_go_out()
+ {
     let stage = Stage::unattended("told-unsigned").await;
     let receiver = receiver(&[]).await;
     allow(&stage).await;
