@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderValue;
+use subtle::ConstantTimeEq;
 
 /// A Live API key (vendor: sent as the header `X-API-KEY` on every request).
 ///
@@ -51,15 +52,25 @@ impl ApiKey {
 
     /// A short name for the key: equal for equal keys in every process and release, and no way back to the key.
     pub fn fingerprint(&self) -> KeyFingerprint {
-        // The prefix keeps it from matching a plain SHA-256 of the key in somebody's table.
+        KeyFingerprint(self.hash(b"jobstartstop key fingerprint\0"))
+    }
+
+    /// What the key is compared by with one that somebody presents: all of a SHA-256, so that keys of any length are
+    /// compared in the same time.
+    pub fn digest(&self) -> KeyDigest {
+        KeyDigest(self.hash(b"jobstartstop key digest\0"))
+    }
+
+    /// The first bytes of a SHA-256. The prefix keeps it from matching a plain one of the key in somebody's table.
+    fn hash<const N: usize>(&self, prefix: &[u8]) -> [u8; N] {
         let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-        context.update(b"jobstartstop key fingerprint\0");
+        context.update(prefix);
         context.update(self.text.as_bytes());
-        let mut short = [0; 8];
-        for (to, from) in short.iter_mut().zip(context.finish().as_ref()) {
+        let mut bytes = [0; N];
+        for (to, from) in bytes.iter_mut().zip(context.finish().as_ref()) {
             *to = *from;
         }
-        KeyFingerprint(short)
+        bytes
     }
 
     pub(super) fn header(&self) -> HeaderValue {
@@ -104,6 +115,23 @@ impl fmt::Display for KeyFingerprint {
     }
 }
 
+/// A key for comparing, and for nothing else: it is shown nowhere.
+#[derive(Clone, Copy)]
+pub struct KeyDigest([u8; 32]);
+
+impl KeyDigest {
+    /// Whether both are of one key. How long it takes tells nothing of either.
+    pub fn is(self, other: Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyDigest(…)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +166,14 @@ mod tests {
         assert_ne!(key.fingerprint(), ApiKey::parse("abd").unwrap().fingerprint());
         // printf 'jobstartstop key fingerprint\0abc' | sha256sum
         assert_eq!(key.fingerprint().to_string(), "1c20d338c6e2634c");
+    }
+
+    #[test]
+    fn a_digest_tells_keys_apart_and_shows_nothing() {
+        let digest = |text| ApiKey::parse(text).unwrap().digest();
+        assert!(digest("abc").is(digest(" abc ")));
+        assert!(!digest("abc").is(digest("abd")) && !digest("abc").is(digest("ab")));
+        assert_eq!(format!("{:?}", digest("abc")), "KeyDigest(…)");
     }
 
     #[test]

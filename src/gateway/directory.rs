@@ -1,0 +1,103 @@
+//! Whose key a call carries.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use plan::AccountName;
+
+use crate::live::{ApiKey, KeyDigest};
+
+use super::WorkflowId;
+
+/// A LiveAccount that opted in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its namespace, which holds the objects, and its name, which they refer to.
+    pub name: AccountName,
+    /// Its `accountID`, as answers show it.
+    pub account_id: Arc<str>,
+}
+
+/// Why a key opens nothing. Callers are told neither: both are 401.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// No account that opted in has this key.
+    #[error("no LiveAccount that opted in has this key")]
+    Unknown,
+    /// Several have it: whose objects are meant cannot be told.
+    #[error("more than one LiveAccount that opted in has this key")]
+    Shared,
+}
+
+/// Knows the accounts that opted in, as they are now.
+pub trait Directory: Debug + Send + Sync {
+    /// The account whose key was presented. One that is being deleted, or cannot be read, is none.
+    fn account(&self, presented: &ApiKey) -> Result<Account, Denied>;
+
+    /// The name of the object of this id in the account's namespace, where it is known. It may be out of date: who uses
+    /// it reads the object and compares its uid.
+    fn name_of(&self, account: &AccountName, id: &WorkflowId) -> Option<String>;
+}
+
+/// The accounts that opted in, each with its key.
+#[derive(Clone, Debug, Default)]
+pub struct Keyring(Vec<(KeyDigest, Account)>);
+
+impl Keyring {
+    /// Of these accounts.
+    pub fn new(accounts: impl IntoIterator<Item = (KeyDigest, Account)>) -> Self {
+        Self(accounts.into_iter().collect())
+    }
+
+    /// The one account that has this key. Every key is compared, each in constant time: how long it takes tells nothing
+    /// of the keys, nor which of them was met.
+    pub fn account(&self, presented: KeyDigest) -> Result<&Account, Denied> {
+        let (mut found, mut holders) = (None, 0_usize);
+        for (key, account) in &self.0 {
+            if key.is(presented) {
+                found = Some(account);
+                holders += 1;
+            }
+        }
+        match (found, holders) {
+            (Some(account), 1) => Ok(account),
+            (Some(_), _) => Err(Denied::Shared),
+            (None, _) => Err(Denied::Unknown),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> KeyDigest {
+        ApiKey::parse(text).unwrap().digest()
+    }
+
+    fn account(name: &str) -> Account {
+        Account { name: AccountName::new("live", name), account_id: "1752604059001".into() }
+    }
+
+    #[test]
+    fn a_key_opens_the_one_account_that_has_it() {
+        let ring = Keyring::new([(key("one"), account("a")), (key("two"), account("b"))]);
+        assert_eq!(ring.account(key("one")), Ok(&account("a")));
+        assert_eq!(ring.account(key("two")), Ok(&account("b")));
+        assert_eq!(ring.account(key("three")), Err(Denied::Unknown));
+        assert_eq!(ring.account(key("on")), Err(Denied::Unknown), "a part of a key is no key");
+    }
+
+    #[test]
+    fn a_key_of_two_accounts_opens_neither() {
+        let ring = Keyring::new([(key("one"), account("a")), (key("two"), account("b")), (key("one"), account("c"))]);
+        assert_eq!(ring.account(key("one")), Err(Denied::Shared));
+        assert_eq!(ring.account(key("two")), Ok(&account("b")));
+    }
+
+    #[test]
+    fn a_ring_shows_no_key() {
+        let ring = Keyring::new([(key("one"), account("a"))]);
+        assert!(format!("{ring:?}").contains("KeyDigest(…)"));
+    }
+}
