@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_refused_with_a_place() {
-        for body in [&b"{"[..], b"{}}", b"[1,]", b"NaN", b"\xef\xbb\xbf{}", b"{\"a\": \"\xff\"}", b"{'a': 1}", b"1e999"] {
+        for body in [&b"{"[..], b"{}}", b"[1,]", b"NaN", b"\xef\xbb\xbf{}", b"{\"a\": \"\xff\"}", b"{'a': 1}", b"1e999"]
+        {
             let why = refusal(body);
             assert!(why.starts_with("the body cannot be read: ") && why.contains("line 1"), "{why}");
         }

@@ -62,10 +62,7 @@ impl Create {
             account_ref: AccountRef { name: account.to_owned() },
             job_id: self.job_id,
             description: self.description,
-            activation: Activation {
-                time: utc(self.activation.time),
-                notification_seconds: seconds(&self.activation),
-            },
+            activation: Activation { time: utc(self.activation.time), notification_seconds: seconds(&self.activation) },
             deactivation: Deactivation {
                 time: utc(self.deactivation.time),
                 notification_seconds: seconds(&self.deactivation),

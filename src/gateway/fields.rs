@@ -15,7 +15,8 @@ pub(super) struct Fields {
 impl Fields {
     /// The fields of a body, which may be `known` ones only.
     pub(super) fn of_body(value: Value, known: &[&str]) -> Result<Self, Invalid> {
-        Self::read("", value, known).map_err(|other| other.unwrap_or_else(|| Invalid::new("the body must be an object")))
+        Self::read("", value, known)
+            .map_err(|other| other.unwrap_or_else(|| Invalid::new("the body must be an object")))
     }
 
     /// `Err(None)`: it is no object.
@@ -36,12 +37,7 @@ impl Fields {
     }
 
     /// An object; `path` is where it stands, with a point at its end.
-    pub(super) fn object(
-        &mut self,
-        name: &str,
-        path: &'static str,
-        known: &[&str],
-    ) -> Result<Option<Fields>, Invalid> {
+    pub(super) fn object(&mut self, name: &str, path: &'static str, known: &[&str]) -> Result<Option<Fields>, Invalid> {
         let Some(value) = self.left.remove(name) else { return Ok(None) };
         let no_object = || self.wrong(name, "must be an object");
         Self::read(path, value, known).map(Some).map_err(|other| other.unwrap_or_else(no_object))
@@ -77,9 +73,9 @@ impl Fields {
 }
 
 /// Below 2⁵³ every whole number has a float of its own.
+#[allow(clippy::cast_possible_truncation, reason = "whole and far within the bounds")]
 fn without_fraction(number: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    #[allow(clippy::cast_possible_truncation, reason = "whole and far within the bounds")]
     (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64)
 }
 
@@ -104,7 +100,9 @@ mod tests {
 
     #[test]
     fn what_is_no_whole_number_is_refused_by_its_name() {
-        for wrong in [json!(1.5), json!("1617386100"), json!(true), json!(null), json!([1]), json!(1e300), json!(u64::MAX)] {
+        for wrong in
+            [json!(1.5), json!("1617386100"), json!(true), json!(null), json!([1]), json!(1e300), json!(u64::MAX)]
+        {
             assert_eq!(number(wrong).unwrap_err().to_string(), "n must be a number of whole seconds");
         }
     }

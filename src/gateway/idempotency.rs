@@ -68,7 +68,8 @@ mod tests {
     use super::*;
 
     fn of(values: &[&str]) -> Result<Option<IdempotencyKey>, Invalid> {
-        let named = |value: &&str| (http::HeaderName::from_static(HEADER), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        let named =
+            |value: &&str| (http::HeaderName::from_static(HEADER), HeaderValue::from_bytes(value.as_bytes()).unwrap());
         IdempotencyKey::of(&values.iter().map(named).collect())
     }
 

@@ -41,12 +41,8 @@ impl State {
 
     pub(super) fn of(workflow: &Workflow) -> Self {
         let any = |state: &str| [&workflow.activation, &workflow.deactivation].iter().any(|task| task.state == state);
-        match () {
-            () if any("pending") => Self::Pending,
-            () if any("failed") => Self::Failed,
-            () if any("cancelled") => Self::Cancelled,
-            () => Self::Finished,
-        }
+        let by_weight = [("pending", Self::Pending), ("failed", Self::Failed), ("cancelled", Self::Cancelled)];
+        by_weight.into_iter().find(|(word, _)| any(word)).map_or(Self::Finished, |(_, state)| state)
     }
 }
 

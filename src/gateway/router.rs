@@ -33,11 +33,10 @@ pub const COLLECTION: &str = "/v1/scheduler/jobstartstop";
 
 const WORKFLOW: &str = "/v1/scheduler/jobstartstop/{workflow_id}";
 
-/// The path of [`DESCRIPTION`], which needs no key.
+/// The path of the interface's description, which needs no key.
 pub const OPENAPI: &str = "/openapi.json";
 
-/// The interface, described: `docs/openapi.json`.
-pub(super) const DESCRIPTION: &str = include_str!("../../docs/openapi.json");
+const DESCRIPTION: &str = include_str!("../../docs/openapi.json");
 
 /// The largest body that is read, in bytes.
 pub const LARGEST_BODY: usize = 64 * 1024;
@@ -93,8 +92,8 @@ pub fn router(gateway: Gateway) -> Router {
         .route(COLLECTION, get(list).post(create))
         .route(WORKFLOW, get(read).put(update).delete(cancel))
         .route(OPENAPI, get(description))
-        .fallback(async || Refusal::UnknownPath)
-        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
+        .fallback(|| async { Refusal::UnknownPath })
+        .method_not_allowed_fallback(|| async { Refusal::MethodNotAllowed })
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(map_response(private))
         .with_state(gateway)
@@ -113,7 +112,8 @@ async fn create(
     JsonBody(body): JsonBody,
 ) -> Result<Json<Workflow>, Refusal> {
     let create = Create::read(&body)?;
-    let named = |key: IdempotencyKey| NamedRequest { object: key.object_name(&account.name), digest: body_digest(&body) };
+    let named =
+        |key: IdempotencyKey| NamedRequest { object: key.object_name(&account.name), digest: body_digest(&body) };
     let request = IdempotencyKey::of(&headers)?.map(named);
     let objects = gateway.objects(&account);
     if let Err(over) = create.is_ahead(gateway.clock.now()) {

@@ -117,14 +117,16 @@ impl Standing {
         if [&self.activation, &self.deactivation].contains(&&Task::Open) {
             return Ok(Cancel::Pending);
         }
-        Err(Invalid::new("workflow_id names a workflow in which nothing is pending any more: there is nothing to cancel"))
+        Err(Invalid::new(
+            "workflow_id names a workflow in which nothing is pending any more: there is nothing to cancel",
+        ))
     }
 
     fn is_kept(&self) -> Result<(), Invalid> {
-        match self.deleting {
-            true => Err(Invalid::new("workflow_id names a workflow whose object is being deleted from the cluster")),
-            false => Ok(()),
+        if self.deleting {
+            return Err(Invalid::new("workflow_id names a workflow whose object is being deleted from the cluster"));
         }
+        Ok(())
     }
 }
 

@@ -53,7 +53,8 @@ mod tests {
 
     #[test]
     fn what_is_given_changes_and_what_is_not_stays() {
-        let body = r#"{"activation": {"time_utc": 1617386100, "notification": 0}, "deactivation": {"time_utc": 1617391800}}"#;
+        let body =
+            r#"{"activation": {"time_utc": 1617386100, "notification": 0}, "deactivation": {"time_utc": 1617391800}}"#;
         let expected = json!({
             "activation": { "time": "2021-04-02T17:55:00Z", "notificationSeconds": 0 },
             "deactivation": { "time": "2021-04-02T19:30:00Z" },

@@ -138,7 +138,8 @@ mod tests {
 
     fn invalid(field: &str, message: &str) -> String {
         let causes = json!([{ "field": field, "message": message, "reason": "FieldValueInvalid" }]);
-        refusal(json!({ "code": 422, "reason": "Invalid", "message": "…", "details": { "causes": causes } })).to_string()
+        refusal(json!({ "code": 422, "reason": "Invalid", "message": "…", "details": { "causes": causes } }))
+            .to_string()
     }
 
     #[test]

@@ -336,7 +336,8 @@ async fn on_air_the_stop_may_be_moved_and_a_delete_cancels_the_stop_only() {
 async fn after_the_end_a_delete_is_refused() {
     let interface = Interface::open();
     let id = interface.apply("matinee", "default", JOB);
-    let over = json!({ "state": "finished", "time": "2021-04-02T17:55:00Z", "calledAt": "2021-04-02T17:55:00.000123Z" });
+    let over =
+        json!({ "state": "finished", "time": "2021-04-02T17:55:00Z", "calledAt": "2021-04-02T17:55:00.000123Z" });
     interface.status(&id, |status| {
         status["activation"] = over.clone();
         status["deactivation"] = over;
@@ -421,14 +422,19 @@ async fn a_change_that_meets_another_writer_is_decided_anew() {
     let id = self::id(&interface.post(&guide()).await.workflow());
     interface.store.fail_next(50, Verb::Patch, WINDOWS, Fault::Refuse(409));
     let answer = interface.delete(&id).await;
-    assert_eq!((answer.status, &*answer.headers[header::RETRY_AFTER].to_str().unwrap()), (StatusCode::SERVICE_UNAVAILABLE, "1"));
+    assert_eq!(
+        (answer.status, &*answer.headers[header::RETRY_AFTER].to_str().unwrap()),
+        (StatusCode::SERVICE_UNAVAILABLE, "1")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_apiserver_that_cannot_be_asked_is_503_and_never_500() {
     let interface = Interface::open();
     let id = id(&interface.post(&guide()).await.workflow());
-    for fault in [Fault::Refuse(429), Fault::Refuse(500), Fault::Refuse(403), Fault::Refuse(504), Fault::Reset, Fault::Hang] {
+    for fault in
+        [Fault::Refuse(429), Fault::Refuse(500), Fault::Refuse(403), Fault::Refuse(504), Fault::Reset, Fault::Hang]
+    {
         for (verb, method, path) in [
             (Verb::List, "GET", path(&id)),
             (Verb::List, "GET", COLLECTION.to_owned()),
@@ -553,7 +559,14 @@ async fn without_a_key_that_opens_an_account_all_is_401_in_the_vendors_words() {
 async fn other_paths_are_404_and_other_methods_405_with_those_there_are() {
     let interface = Interface::open();
     let id = interface.apply("matinee", "default", JOB);
-    let others = ["/", "/v1", "/v1/scheduler", "/v1/scheduler/clip", "/v1/scheduler/jobstartstop/", "/V1/scheduler/jobstartstop"];
+    let others = [
+        "/",
+        "/v1",
+        "/v1/scheduler",
+        "/v1/scheduler/clip",
+        "/v1/scheduler/jobstartstop/",
+        "/V1/scheduler/jobstartstop",
+    ];
     let more = [format!("{}/", path(&id)), format!("/{}", path(&id)), format!("{}/x", path(&id))];
     for other in others.iter().map(|path| (*path).to_owned()).chain(more) {
         assert_eq!(interface.ask("GET", &other, "").await.status, StatusCode::NOT_FOUND, "{other}");
@@ -571,7 +584,10 @@ async fn other_paths_are_404_and_other_methods_405_with_those_there_are() {
         ("DELETE", "/openapi.json".to_owned(), "GET,HEAD"),
     ] {
         let answer = interface.ask(method, &path, "").await;
-        assert_eq!((answer.status, answer.headers[header::ALLOW].to_str().unwrap()), (StatusCode::METHOD_NOT_ALLOWED, allowed));
+        assert_eq!(
+            (answer.status, answer.headers[header::ALLOW].to_str().unwrap()),
+            (StatusCode::METHOD_NOT_ALLOWED, allowed)
+        );
     }
 }
 

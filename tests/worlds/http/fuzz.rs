@@ -63,7 +63,8 @@ fn json_body() -> impl Strategy<Value = Value> {
             prop::collection::btree_map(name, inner, 0..4).prop_map(|map| map.into_iter().collect()),
         ]
     });
-    let fields = vec!["job_id", "activation", "deactivation", "description", "notification_url", "redundant_group", "x"];
+    let fields =
+        vec!["job_id", "activation", "deactivation", "description", "notification_url", "redundant_group", "x"];
     let tasks = vec!["activation", "deactivation"];
     prop_oneof![
         2 => value.clone(),
@@ -99,7 +100,8 @@ fn headers() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
         Just(b"k-1".to_vec()),
         Just(b"application/json; charset=utf-16".to_vec()),
     ];
-    let names = vec!["content-type", "idempotency-key", API_KEY, "content-length", "transfer-encoding", "host", "expect"];
+    let names =
+        vec!["content-type", "idempotency-key", API_KEY, "content-length", "transfer-encoding", "host", "expect"];
     prop::collection::vec((prop::sample::select(names), value), 0..3)
 }
 
