@@ -27,6 +27,6 @@ mod upstream;
 mod workflow_id;
 
 pub use access::API_KEY;
-pub use directory::{Account, Denied, Directory, Keyring};
+pub use directory::{Account, Denied, Directory, holder};
 pub use router::{COLLECTION, Gateway, LARGEST_BODY, OPENAPI, router};
 pub use workflow_id::WorkflowId;

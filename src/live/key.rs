@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq;
 pub struct ApiKey {
     text: Arc<str>,
     header: HeaderValue,
+    digest: KeyDigest,
 }
 
 /// Why a Secret's value cannot be an API key. The value is not repeated.
@@ -47,30 +48,18 @@ impl ApiKey {
         let text = std::str::from_utf8(bytes).map_err(|e| malformed(e.valid_up_to()))?;
         let mut header = HeaderValue::from_str(text).map_err(|_| malformed(0))?;
         header.set_sensitive(true);
-        Ok(Self { text: text.into(), header })
+        Ok(Self { text: text.into(), header, digest: KeyDigest(hash(b"jobstartstop key digest\0", bytes)) })
     }
 
     /// A short name for the key: equal for equal keys in every process and release, and no way back to the key.
     pub fn fingerprint(&self) -> KeyFingerprint {
-        KeyFingerprint(self.hash(b"jobstartstop key fingerprint\0"))
+        KeyFingerprint(hash(b"jobstartstop key fingerprint\0", self.text.as_bytes()))
     }
 
     /// What the key is compared by with one that somebody presents: all of a SHA-256, so that keys of any length are
     /// compared in the same time.
     pub fn digest(&self) -> KeyDigest {
-        KeyDigest(self.hash(b"jobstartstop key digest\0"))
-    }
-
-    /// The first bytes of a SHA-256. The prefix keeps it from matching a plain one of the key in somebody's table.
-    fn hash<const N: usize>(&self, prefix: &[u8]) -> [u8; N] {
-        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-        context.update(prefix);
-        context.update(self.text.as_bytes());
-        let mut bytes = [0; N];
-        for (to, from) in bytes.iter_mut().zip(context.finish().as_ref()) {
-            *to = *from;
-        }
-        bytes
+        self.digest
     }
 
     pub(super) fn header(&self) -> HeaderValue {
@@ -86,6 +75,18 @@ impl ApiKey {
             _ => scrubbed,
         }
     }
+}
+
+/// The first bytes of a SHA-256. The prefix keeps it from matching a plain one of the key in somebody's table.
+fn hash<const N: usize>(prefix: &[u8], key: &[u8]) -> [u8; N] {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    context.update(prefix);
+    context.update(key);
+    let mut bytes = [0; N];
+    for (to, from) in bytes.iter_mut().zip(context.finish().as_ref()) {
+        *to = *from;
+    }
+    bytes
 }
 
 const MASK: &str = "[key]";

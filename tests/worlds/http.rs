@@ -12,8 +12,8 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use jobstartstop::gateway::{API_KEY, Account, COLLECTION, Denied, Directory, Gateway, Keyring, WorkflowId, router};
-use jobstartstop::live::ApiKey;
+use jobstartstop::gateway::{API_KEY, Account, COLLECTION, Denied, Directory, Gateway, WorkflowId, holder, router};
+use jobstartstop::live::{ApiKey, KeyDigest};
 use jobstartstop::timetable::Clock;
 use plan::AccountName;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ impl Clock for Standing {
 /// Two accounts of one namespace. It knows the name of one object, which may be wrong.
 #[derive(Debug)]
 struct TwoAccounts {
-    ring: Keyring,
+    accounts: [(KeyDigest, Account); 2],
     name: Option<String>,
 }
 
@@ -60,14 +60,14 @@ impl TwoAccounts {
     fn new(name: Option<&str>) -> Self {
         let account = |name: &str| Account { name: AccountName::new("tv", name), account_id: "1752604059001".into() };
         let key = |text: &str| ApiKey::parse(text).unwrap().digest();
-        let ring = Keyring::new([(key(KEY), account("default")), (key(OTHER_KEY), account("other"))]);
-        Self { ring, name: name.map(str::to_owned) }
+        let accounts = [(key(KEY), account("default")), (key(OTHER_KEY), account("other"))];
+        Self { accounts, name: name.map(str::to_owned) }
     }
 }
 
 impl Directory for TwoAccounts {
     fn account(&self, presented: &ApiKey) -> Result<Account, Denied> {
-        self.ring.account(presented.digest()).cloned()
+        holder(presented.digest(), self.accounts.clone())
     }
 
     fn name_of(&self, _: &AccountName, _: &WorkflowId) -> Option<String> {

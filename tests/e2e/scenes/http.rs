@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jobstartstop::gateway::{Account, COLLECTION, Denied, Directory, Gateway, Keyring, WorkflowId, router};
-use jobstartstop::live::ApiKey;
+use jobstartstop::gateway::{Account, COLLECTION, Denied, Directory, Gateway, WorkflowId, holder, router};
+use jobstartstop::live::{ApiKey, KeyDigest};
 use jobstartstop::timetable::{Clock, WallClock};
 use plan::AccountName;
 use serde_json::{Value, json};
@@ -21,11 +21,11 @@ const THIRTY_MINUTES_EARLIER: i64 = 1_617_391_800;
 
 /// The account `default` of a stage.
 #[derive(Debug)]
-struct OneAccount(Keyring);
+struct OneAccount(KeyDigest, Account);
 
 impl Directory for OneAccount {
     fn account(&self, presented: &ApiKey) -> Result<Account, Denied> {
-        self.0.account(presented.digest()).cloned()
+        holder(presented.digest(), [(self.0, self.1.clone())])
     }
 
     fn name_of(&self, _: &AccountName, _: &WorkflowId) -> Option<String> {
@@ -66,8 +66,8 @@ impl Interface {
     pub(super) async fn open_at(stage: &Stage, clock: Arc<dyn Clock>) -> Self {
         let name = AccountName::new(stage.namespace.as_str(), "default");
         let account = Account { name, account_id: "1752604059001".into() };
-        let ring = Keyring::new([(ApiKey::parse(&stage.key).unwrap().digest(), account)]);
-        let gateway = Gateway::new(stage.plane().client.clone(), Arc::new(OneAccount(ring)), clock);
+        let directory = OneAccount(ApiKey::parse(&stage.key).unwrap().digest(), account);
+        let gateway = Gateway::new(stage.plane().client.clone(), Arc::new(directory), clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router(gateway)).await.unwrap() });
