@@ -5,7 +5,7 @@ use http::request::Parts;
 
 use crate::live::ApiKey;
 
-use super::directory::Account;
+use super::directory::{Account, Denied};
 use super::refusal::Refusal;
 use super::router::Gateway;
 
@@ -25,6 +25,7 @@ impl FromRequestParts<Gateway> for Caller {
         let key = ApiKey::parse(key).map_err(|_| Refusal::Unauthorized)?;
         match gateway.directory.account(&key) {
             Ok(account) => Ok(Self(account)),
+            Err(Denied::NotYet) => Err(Refusal::LATER),
             Err(denied) => {
                 tracing::debug!(%denied, "a key was refused");
                 Err(Refusal::Unauthorized)

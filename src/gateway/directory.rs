@@ -18,7 +18,7 @@ pub struct Account {
     pub account_id: Arc<str>,
 }
 
-/// Why a key opens nothing. Callers are told neither: both are 401.
+/// Why a key opens nothing. Callers are not told which: the first two are 401, the last is 503.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// No account that opted in has this key.
@@ -27,6 +27,9 @@ pub enum Denied {
     /// Several have it: whose objects are meant cannot be told.
     #[error("more than one LiveAccount that opted in has this key")]
     Shared,
+    /// The accounts are not all known yet: this process has just begun.
+    #[error("the accounts are not all known yet")]
+    NotYet,
 }
 
 /// Knows the accounts that opted in, as they are now.

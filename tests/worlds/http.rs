@@ -2,6 +2,7 @@
 //! against `docs/openapi.json`.
 
 mod description;
+mod doors;
 mod fuzz;
 
 use std::sync::Arc;
