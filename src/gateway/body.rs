@@ -23,7 +23,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         if !says_json(request.headers()) {
             return Err(Invalid::new("Content-Type must be application/json").into());
         }
-        Bytes::from_request(request, state).await.map(Self).map_err(refused)
+        Bytes::from_request(request, state).await.map(Self).map_err(|rejection| refused(&rejection))
     }
 }
 
@@ -34,7 +34,7 @@ fn says_json(headers: &HeaderMap) -> bool {
     kind.trim().eq_ignore_ascii_case("application/json")
 }
 
-fn refused(rejection: BytesRejection) -> Refusal {
+fn refused(rejection: &BytesRejection) -> Refusal {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::BodyTooLarge(LARGEST_BODY),
         _ => Invalid::new("the body did not arrive whole").into(),

@@ -81,7 +81,7 @@ impl<'q> Filling<'q> {
             }
             if self.is_full() {
                 // In this part there is more; where it began is where the next page begins.
-                self.place.after = self.last.clone();
+                self.place.after.clone_from(&self.last);
                 return Step::Done(self.stop());
             }
             self.last = name;

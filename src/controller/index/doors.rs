@@ -38,8 +38,7 @@ impl Index {
                 "The LiveAccount {} opted in to the HTTP interface with the same API key: the key opens neither there. \
                  Take gateway.enabled off one of them, or give them keys of their own.",
                 first.0
-            )
-            .into(),
+            ),
         })
     }
 

@@ -20,7 +20,7 @@ pub(super) struct Case {
     strict: bool,
     pub(super) accepted: bool,
     path: Option<String>,
-    message: Option<String>,
+    pub(super) message: Option<String>,
     stored: Option<Value>,
 }
 
