@@ -4,7 +4,6 @@
 //! - [`live`]: the Brightcove Live API.
 //! - [`leader`]: which process leads.
 //! - [`timetable`]: wall-clock deadlines.
-//! - [`gateway`]: the Live scheduler's own HTTP interface.
 //! - [`controller`]: joins them with the decisions of the crate `plan`.
 //! - [`notify`]: how a notification goes out.
 //! - [`gateway`]: the Live scheduler's own HTTP interface.

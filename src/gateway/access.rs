@@ -1,35 +1,44 @@
 //! Who calls: the account whose key the request carries.
 
-use axum::extract::FromRequestParts;
-use http::request::Parts;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::HeaderMap;
 
 use crate::live::ApiKey;
 
-use super::directory::{Account, Denied};
+use super::directory::{Account, Denied, Directory};
 use super::refusal::Refusal;
 use super::router::Gateway;
+use super::serve::AccessName;
 
 /// The header with the key (vendor: on every request).
 pub const API_KEY: &str = "x-api-key";
 
-/// The account that a request may act for. Asked first of all: who has no key learns nothing but that.
-pub(super) struct Caller(pub(super) Account);
+/// Lets a request through to a route with its [`Account`]. Asked first of all: who has no key learns nothing but that.
+pub(super) async fn admit(
+    State(gateway): State<Gateway>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    let account = holder_of_key(request.headers(), &*gateway.directory)?;
+    let name = AccessName(account.name.to_string());
+    request.extensions_mut().insert(account);
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(name);
+    Ok(response)
+}
 
-impl FromRequestParts<Gateway> for Caller {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Refusal> {
-        let mut presented = parts.headers.get_all(API_KEY).iter();
-        // Of two keys, another server on the way may have looked at the other one.
-        let (Some(key), None) = (presented.next(), presented.next()) else { return Err(Refusal::Unauthorized) };
-        let key = ApiKey::parse(key).map_err(|_| Refusal::Unauthorized)?;
-        match gateway.directory.account(&key) {
-            Ok(account) => Ok(Self(account)),
-            Err(Denied::NotYet) => Err(Refusal::LATER),
-            Err(denied) => {
-                tracing::debug!(%denied, "a key was refused");
-                Err(Refusal::Unauthorized)
-            }
+fn holder_of_key(headers: &HeaderMap, directory: &dyn Directory) -> Result<Account, Refusal> {
+    let mut presented = headers.get_all(API_KEY).iter();
+    // Of two keys, another server on the way may have looked at the other one.
+    let (Some(key), None) = (presented.next(), presented.next()) else { return Err(Refusal::Unauthorized) };
+    let key = ApiKey::parse(key).map_err(|_| Refusal::Unauthorized)?;
+    directory.account(&key).map_err(|denied| {
+        tracing::debug!(%denied, "a key was refused");
+        match denied {
+            Denied::Unknown | Denied::Shared => Refusal::Unauthorized,
+            Denied::NotYet => Refusal::LATER,
         }
-    }
+    })
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, RawQuery, State};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, header};
 use kube::Client;
@@ -16,7 +16,7 @@ use crate::api::Workflow;
 use crate::timetable::Clock;
 
 use super::WorkflowId;
-use super::access::Caller;
+use super::access::admit;
 use super::body::JsonBody;
 use super::create::Create;
 use super::directory::{Account, Directory};
@@ -91,6 +91,7 @@ pub fn router(gateway: Gateway) -> Router {
     Router::new()
         .route(COLLECTION, get(list).post(create))
         .route(WORKFLOW, get(read).put(update).delete(cancel))
+        .route_layer(from_fn_with_state(gateway.clone(), admit))
         .route(OPENAPI, get(description))
         .fallback(|| async { Refusal::UnknownPath })
         .method_not_allowed_fallback(|| async { Refusal::MethodNotAllowed })
@@ -107,7 +108,7 @@ async fn private(mut response: Response) -> Response {
 
 async fn create(
     State(gateway): State<Gateway>,
-    Caller(account): Caller,
+    Extension(account): Extension<Account>,
     headers: HeaderMap,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Workflow>, Refusal> {
@@ -132,7 +133,7 @@ async fn create(
 
 async fn read(
     State(gateway): State<Gateway>,
-    Caller(account): Caller,
+    Extension(account): Extension<Account>,
     Named(id): Named,
 ) -> Result<Json<Workflow>, Refusal> {
     Ok(Json(gateway.find(&account, &id).await?.shown))
@@ -140,7 +141,7 @@ async fn read(
 
 async fn update(
     State(gateway): State<Gateway>,
-    Caller(account): Caller,
+    Extension(account): Extension<Account>,
     Named(id): Named,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Workflow>, Refusal> {
@@ -157,7 +158,7 @@ async fn update(
 /// A body, and what it says it is, are not looked at (vendor: there is none).
 async fn cancel(
     State(gateway): State<Gateway>,
-    Caller(account): Caller,
+    Extension(account): Extension<Account>,
     Named(id): Named,
 ) -> Result<Json<Workflow>, Refusal> {
     let decide = |standing: &Standing| {
@@ -173,7 +174,7 @@ async fn cancel(
 
 async fn list(
     State(gateway): State<Gateway>,
-    Caller(account): Caller,
+    Extension(account): Extension<Account>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Page>, Refusal> {
     let query = Query::read(query.as_deref().unwrap_or_default())?;

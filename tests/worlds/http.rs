@@ -13,6 +13,7 @@ use axum::body::Body;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
+use jobstartstop::gateway::serve::AccessName;
 use jobstartstop::gateway::{API_KEY, Account, COLLECTION, Denied, Directory, Gateway, WorkflowId, holder, router};
 use jobstartstop::live::{ApiKey, KeyDigest};
 use jobstartstop::timetable::Clock;
@@ -81,6 +82,8 @@ impl Directory for TwoAccounts {
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
+    /// The account that the access log names.
+    account: Option<AccessName>,
     text: String,
 }
 
@@ -129,7 +132,8 @@ impl Interface {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
-        let answer = Answer { status: head.status, headers: head.headers, text };
+        let account = head.extensions.get().cloned();
+        let answer = Answer { status: head.status, headers: head.headers, account, text };
         assert_eq!(answer.headers[header::CACHE_CONTROL], "no-store");
         self.description.check(&method, &path, &answer);
         answer
@@ -554,6 +558,17 @@ async fn without_a_key_that_opens_an_account_all_is_401_in_the_vendors_words() {
         }
     }
     assert_eq!(states(&interface.get(&id).await.workflow()), ("pending", "pending"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_key_it_was_is_told_to_the_access_log_also_where_the_request_is_refused() {
+    let interface = Interface::open();
+    let told = Some(AccessName("tv/default".to_owned()));
+    assert_eq!(interface.list("").await.account, told);
+    assert_eq!(interface.list("page_size=0").await.account, told);
+    assert_eq!(interface.get("no-id").await.account, told);
+    let stranger = interface.send(Request::get(COLLECTION).header(API_KEY, "no-such-key").body(Body::empty()).unwrap());
+    assert_eq!(stranger.await.account, None);
 }
 
 #[tokio::test(start_paused = true)]
