@@ -157,6 +157,9 @@ reasons! {
     KeyNotUsed,
     /// The account can be used.
     AccountReady,
+    /// An older LiveAccount that opted in to the HTTP interface has the same API key: the key opens neither there. Calls to
+    /// the Live API are made all the same.
+    GatewayKeyShared,
 
     // Notifications.
     /// The receiver of notifications answered with something other than 2xx.
@@ -223,6 +226,7 @@ impl Reason {
                 | Self::KeyMalformed
                 | Self::SecretKeyMissing
                 | Self::EndpointNotAllowed
+                | Self::GatewayKeyShared
                 | Self::Undecodable
                 | Self::CRDTooOld
                 | Self::StartDeadlineExceeded

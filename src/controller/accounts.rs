@@ -10,7 +10,7 @@ use plan::{DeletionPolicy, ObjectName, Reason, Trouble};
 use serde_json::json;
 
 use crate::api::{self, LiveAccount, LiveAccountStatus};
-use crate::live::{ApiKey, Endpoint, LiveClient, Timeouts, Transport};
+use crate::live::{ApiKey, Endpoint, KeyDigest, LiveClient, Timeouts, Transport};
 
 use super::attempts::Attempts;
 use super::conditions::{self, whole_seconds};
@@ -38,6 +38,7 @@ pub(super) struct Dialling {
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     pub(super) generation: i64,
+    pub(super) created: Timestamp,
     pub(super) resource_version: String,
     /// Being deleted: it serves only the windows that have their job on.
     pub(super) deleting: bool,
@@ -52,6 +53,8 @@ pub(super) struct Account {
     limits: Limits,
     /// What the HTTP interface and notifications answer as `account_id`.
     pub(super) account_id: Option<String>,
+    /// It opted in to the HTTP interface.
+    gateway: bool,
     pub(super) signing: Signing,
     pub(super) client: Result<LiveClient, Trouble>,
     /// The Secret that held the key is gone; the key is still used.
@@ -97,6 +100,7 @@ impl Account {
         let policy = spec.defaults.deletion_policy.map_or(flag, DeletionPolicy::from);
         Self {
             generation: object.metadata.generation.unwrap_or(0),
+            created: object.metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |at| at.0),
             deleting: object.metadata.deletion_timestamp.is_some(),
             finalizers: object.metadata.finalizers.unwrap_or_default(),
             resource_version: object.metadata.resource_version.unwrap_or_default(),
@@ -115,6 +119,7 @@ impl Account {
                 concurrent_requests: spec.limits.concurrent_requests,
             },
             account_id: spec.account_id,
+            gateway: spec.gateway.enabled,
             signing: Signing::of(&namespace, spec.notifications),
             client: Err(trouble(Reason::Checking, "The Secret with the API key has not been read yet.")),
             key_gone: None,
@@ -242,9 +247,10 @@ impl Account {
         windows: api::WindowCounts,
         skew: Skew,
         unsigned: Option<Condition>,
+        shared_key: Option<Trouble>,
         now: Timestamp,
     ) -> LiveAccountStatus {
-        let trouble = self.trouble();
+        let trouble = self.trouble().or(shared_key);
         let ready = Health::Ready(Reason::AccountReady, Said::Text("Calls can be made."));
         let health = trouble.as_ref().map_or(ready, |trouble| Health::of_trouble(trouble.reason, &trouble.message));
         let mut conditions = health.conditions();
@@ -294,6 +300,14 @@ impl Account {
     /// What is to be said of how its notifications are signed.
     pub(super) fn unsigned(&self, secrets: &Secrets) -> Option<Condition> {
         self.signing.unsigned(secrets)
+    }
+
+    /// The key that opens the HTTP interface for it, and what it is called there; `None`: nothing does. A key whose Secret
+    /// is gone still makes stops, but lets nobody in.
+    pub(super) fn door(&self) -> Option<(KeyDigest, &str)> {
+        let open = self.gateway && !self.deleting && self.unreadable.is_none() && self.key_gone.is_none();
+        let client = self.client.as_ref().ok().filter(|_| open)?;
+        Some((client.key_digest(), self.account_id.as_deref()?))
     }
 
     pub(super) fn limits(&self) -> Limits {

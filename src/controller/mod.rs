@@ -11,6 +11,7 @@ mod apiserver;
 mod attempts;
 mod conditions;
 mod definitions;
+mod directory;
 mod events;
 mod expiry;
 mod foreign;
@@ -59,6 +60,7 @@ use index::{Index, Order};
 use live_calls::carry_out;
 use shared::{Ground, Outlets, Shared};
 
+pub use directory::Known;
 pub use step::{Step, Steps, Untold};
 pub use window::FINALIZER;
 

@@ -12,7 +12,7 @@ use super::answer::{Answer, excerpt};
 use super::endpoint::Endpoint;
 use super::error::LiveError;
 use super::job::{Job, JobId, Page};
-use super::key::{ApiKey, KeyFingerprint};
+use super::key::{ApiKey, KeyDigest, KeyFingerprint};
 use super::timeouts::Timeouts;
 use super::transport::{AnswerLimit, Lane, Transport, TransportError};
 
@@ -124,6 +124,11 @@ impl LiveClient {
     /// Where the requests go.
     pub fn endpoint(&self) -> &Endpoint {
         &self.account.endpoint
+    }
+
+    /// What their key is compared by.
+    pub fn key_digest(&self) -> KeyDigest {
+        self.account.key.digest()
     }
 
     /// Which key they carry.

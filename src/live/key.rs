@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderValue;
+use subtle::ConstantTimeEq;
 
 /// A Live API key (vendor: sent as the header `X-API-KEY` on every request).
 ///
@@ -11,6 +12,7 @@ use http::HeaderValue;
 pub struct ApiKey {
     text: Arc<str>,
     header: HeaderValue,
+    digest: KeyDigest,
 }
 
 /// Why a Secret's value cannot be an API key. The value is not repeated.
@@ -46,20 +48,18 @@ impl ApiKey {
         let text = std::str::from_utf8(bytes).map_err(|e| malformed(e.valid_up_to()))?;
         let mut header = HeaderValue::from_str(text).map_err(|_| malformed(0))?;
         header.set_sensitive(true);
-        Ok(Self { text: text.into(), header })
+        Ok(Self { text: text.into(), header, digest: KeyDigest(hash(b"jobstartstop key digest\0", bytes)) })
     }
 
     /// A short name for the key: equal for equal keys in every process and release, and no way back to the key.
     pub fn fingerprint(&self) -> KeyFingerprint {
-        // The prefix keeps it from matching a plain SHA-256 of the key in somebody's table.
-        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-        context.update(b"jobstartstop key fingerprint\0");
-        context.update(self.text.as_bytes());
-        let mut short = [0; 8];
-        for (to, from) in short.iter_mut().zip(context.finish().as_ref()) {
-            *to = *from;
-        }
-        KeyFingerprint(short)
+        KeyFingerprint(hash(b"jobstartstop key fingerprint\0", self.text.as_bytes()))
+    }
+
+    /// What the key is compared by with one that somebody presents: all of a SHA-256, so that keys of any length are
+    /// compared in the same time.
+    pub fn digest(&self) -> KeyDigest {
+        self.digest
     }
 
     pub(super) fn header(&self) -> HeaderValue {
@@ -75,6 +75,18 @@ impl ApiKey {
             _ => scrubbed,
         }
     }
+}
+
+/// The first bytes of a SHA-256. The prefix keeps it from matching a plain one of the key in somebody's table.
+fn hash<const N: usize>(prefix: &[u8], key: &[u8]) -> [u8; N] {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    context.update(prefix);
+    context.update(key);
+    let mut bytes = [0; N];
+    for (to, from) in bytes.iter_mut().zip(context.finish().as_ref()) {
+        *to = *from;
+    }
+    bytes
 }
 
 const MASK: &str = "[key]";
@@ -101,6 +113,23 @@ pub struct KeyFingerprint([u8; 8]);
 impl fmt::Display for KeyFingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", u64::from_be_bytes(self.0))
+    }
+}
+
+/// A key for comparing, and for nothing else: it is shown nowhere.
+#[derive(Clone, Copy)]
+pub struct KeyDigest([u8; 32]);
+
+impl KeyDigest {
+    /// Whether both are of one key. How long it takes tells nothing of either.
+    pub fn is(self, other: Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyDigest(…)")
     }
 }
 
@@ -138,6 +167,14 @@ mod tests {
         assert_ne!(key.fingerprint(), ApiKey::parse("abd").unwrap().fingerprint());
         // printf 'jobstartstop key fingerprint\0abc' | sha256sum
         assert_eq!(key.fingerprint().to_string(), "1c20d338c6e2634c");
+    }
+
+    #[test]
+    fn a_digest_tells_keys_apart_and_shows_nothing() {
+        let digest = |text| ApiKey::parse(text).unwrap().digest();
+        assert!(digest("abc").is(digest(" abc ")));
+        assert!(!digest("abc").is(digest("abd")) && !digest("abc").is(digest("ab")));
+        assert_eq!(format!("{:?}", digest("abc")), "KeyDigest(…)");
     }
 
     #[test]

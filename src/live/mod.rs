@@ -28,6 +28,6 @@ pub use client::{Answered, ListQuery, LiveClient, PAGE_SIZE_MAX, Pages};
 pub use endpoint::{Endpoint, EndpointError, VENDOR};
 pub use error::LiveError;
 pub use job::{Job, JobId, JobIdMalformed, Page, StateChange};
-pub use key::{ApiKey, KeyFingerprint, KeyMalformed};
+pub use key::{ApiKey, KeyDigest, KeyFingerprint, KeyMalformed};
 pub use timeouts::Timeouts;
 pub use transport::{AnswerLimit, Lane, Transport, TransportError, TransportUnavailable};

@@ -59,6 +59,11 @@ impl Readiness {
         self.changed.notify_waiters();
     }
 
+    /// Whether everything is known that deciding needs.
+    pub fn is_warm(&self) -> bool {
+        self.lock().warm
+    }
+
     /// Waits until every list is complete.
     pub async fn until_listed(&self) {
         loop {

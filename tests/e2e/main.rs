@@ -180,6 +180,16 @@ programme! {
         its_story_shifted_by_one_constant,
         its_update_on_air,
         its_epochs_as_they_stand;
+    http:
+        the_guides_exchanges_by_curl_shifted_by_one_constant,
+        the_guides_exchange_with_notifications_by_curl,
+        on_air_a_put_moves_the_stop_and_a_delete_leaves_the_channel_on,
+        a_window_made_with_kubectl_has_an_id_and_is_cancelled_over_http,
+        what_one_replica_wrote_every_other_reads,
+        a_crowd_of_posts_under_one_key_makes_one_object,
+        pages_of_a_long_list_are_the_list;
+    http_rules:
+        what_kubectl_is_refused_is_refused_over_http;
     examples:
         every_manifest_applies;
     rules:

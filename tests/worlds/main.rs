@@ -12,6 +12,7 @@ mod clock;
 mod crowd;
 mod expiry;
 mod hours;
+mod http;
 mod leaders;
 mod notifications;
 mod single;

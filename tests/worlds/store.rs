@@ -83,7 +83,7 @@ impl Resource {
 }
 
 static RESOURCES: [Resource; 8] = [
-    Resource::custom("jobstartstops", "JobStartStop", &["spec.jobID", "status.phase"]),
+    Resource::custom("jobstartstops", "JobStartStop", &["spec.jobID", "status.phase", "status.workflowID"]),
     Resource::custom("liveaccounts", "LiveAccount", &[]),
     Resource::custom("recurringjobstartstops", "RecurringJobStartStop", &[]),
     Resource::builtin("", "v1", "secrets", "Secret", true),

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use jobstartstop::controller::{Lanes, Setup, Untold};
+use jobstartstop::controller::{Known, Lanes, Setup, Untold};
 use jobstartstop::leader::Tenure;
 use jobstartstop::live::{Endpoint, Timeouts, Transport, TransportError};
 use jobstartstop::observe::{Metrics, Readiness};
@@ -109,6 +109,8 @@ pub(crate) struct World {
     off: Arc<AtomicI64>,
     vendor: InProcess,
     pub(crate) receivers: Receivers,
+    /// What the HTTP interface asks whose key it was given.
+    pub(crate) known: Arc<Known>,
     operator: Option<Operator>,
     operators: u32,
 }
@@ -149,6 +151,7 @@ impl World {
             off: Arc::default(),
             vendor,
             receivers: Receivers::default(),
+            known: Arc::default(),
             operator: None,
             operators: 0,
         }
@@ -281,7 +284,9 @@ impl World {
         let name = format!("{OPERATOR}-{}", self.operators);
         let setup = self.setup(&name);
         let queue = Arc::clone(&setup.posts);
-        let (timetable, convergence, _) = Lanes::new(setup).split();
+        let lanes = Lanes::new(setup);
+        self.known.follow(&lanes);
+        let (timetable, convergence, _) = lanes.split();
         let (stop_calls, stop_writes) = (CancellationToken::new(), CancellationToken::new());
         let stop_posts = stop_calls.clone();
         self.operator = Some(Operator {

@@ -7,6 +7,7 @@ mod admit;
 mod answers;
 mod clocks;
 mod decide;
+mod doors;
 mod loads;
 mod posts;
 mod reread;

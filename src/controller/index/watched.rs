@@ -146,6 +146,7 @@ impl Index {
         now: Timestamp,
     ) -> BTreeSet<JobKey> {
         let same = self.accounts.get(name).is_some_and(|known| known.asks_the_same(&newer));
+        let door = self.door(name);
         match self.accounts.get_mut(name) {
             Some(known) => known.renew(newer),
             None => {
@@ -154,6 +155,7 @@ impl Index {
         }
         self.stale_accounts.insert(name.clone());
         let rekeyed = self.read_key(name, now);
+        self.door_moved(door, self.door(name));
         if same {
             // Our own status write, most often: nothing that its windows are decided by has changed.
             return rekeyed;
@@ -169,7 +171,9 @@ impl Index {
     }
 
     pub(in crate::controller) fn remove_account(&mut self, name: &AccountName) -> BTreeSet<JobKey> {
+        let door = self.door(name);
         self.accounts.remove(name);
+        self.door_moved(door, None);
         self.leave_load(name);
         self.jobs_of(name)
     }
@@ -238,6 +242,7 @@ impl Index {
 
     /// Takes the key from the Secret, if that has been read. A changed key makes old failures meaningless.
     fn read_key(&mut self, name: &AccountName, now: Timestamp) -> BTreeSet<JobKey> {
+        let door = self.door(name);
         let Some(account) = self.accounts.get_mut(name) else { return BTreeSet::new() };
         let known = self.secrets.get(&account.secret);
         let unusable = account.endpoint.is_err();
@@ -247,6 +252,7 @@ impl Index {
         if !changed {
             return BTreeSet::new();
         }
+        self.door_moved(door, self.door(name));
         self.stale_accounts.insert(name.clone());
         let touched = self.jobs_of(name);
         for key in &touched {

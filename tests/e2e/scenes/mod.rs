@@ -12,6 +12,8 @@ pub(crate) mod endings;
 pub(crate) mod examples;
 pub(crate) mod faults;
 pub(crate) mod guide;
+pub(crate) mod http;
+pub(crate) mod http_rules;
 pub(crate) mod life;
 pub(crate) mod notifications;
 pub(crate) mod outside;

@@ -11,24 +11,22 @@ use crate::harness::{Plane, Stage};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
-    object: Value,
-    status: Option<Value>,
-    patch: Option<Value>,
+pub(super) struct Case {
+    pub(super) name: String,
+    pub(super) object: Value,
+    pub(super) status: Option<Value>,
+    pub(super) patch: Option<Value>,
     #[serde(default)]
     strict: bool,
-    accepted: bool,
+    pub(super) accepted: bool,
     path: Option<String>,
-    message: Option<String>,
+    pub(super) message: Option<String>,
     stored: Option<Value>,
 }
 
 pub(crate) async fn every_case_of_the_fixture() {
     let stage = Stage::bare("rules").await;
-    let mut text: serde_norway::Value = serde_norway::from_str(include_str!("../../fixtures/refusals.yaml")).unwrap();
-    text.apply_merge().unwrap();
-    let cases: Vec<Case> = serde_norway::from_value(text).unwrap();
+    let cases = cases();
     assert!(cases.len() > 50);
     let mut wrong = Vec::new();
     for (number, case) in cases.iter().enumerate() {
@@ -38,6 +36,12 @@ pub(crate) async fn every_case_of_the_fixture() {
         }
     }
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut text: serde_norway::Value = serde_norway::from_str(include_str!("../../fixtures/refusals.yaml")).unwrap();
+    text.apply_merge().unwrap();
+    serde_norway::from_value(text).unwrap()
 }
 
 struct Trial {
