@@ -80,6 +80,25 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080", env = "JOBSTARTSTOP_OBSERVE_ADDRESS")]
     pub(crate) observe_address: SocketAddr,
 
+    /// Where the HTTP interface is served, the Live API scheduler's own, for example 0.0.0.0:8443. Without it there is none.
+    #[arg(long, value_name = "ADDRESS", env = "JOBSTARTSTOP_HTTP_ADDRESS")]
+    pub(crate) http_address: Option<SocketAddr>,
+
+    /// The certificate chain of the HTTP interface, a PEM file; read again when it changes. Without it there is no TLS:
+    /// keys then cross the network in the clear, unless something in front of it keeps them.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "http_tls_key",
+        requires = "http_address",
+        env = "JOBSTARTSTOP_HTTP_TLS_CERTIFICATE"
+    )]
+    pub(crate) http_tls_certificate: Option<PathBuf>,
+
+    /// The certificate's private key, a PEM file; read again when it changes.
+    #[arg(long, value_name = "FILE", requires = "http_tls_certificate", env = "JOBSTARTSTOP_HTTP_TLS_KEY")]
+    pub(crate) http_tls_key: Option<PathBuf>,
+
     /// Addresses that notifications may go to beside the public internet, for example 10.20.0.0/16. May be repeated, or
     /// hold several separated by commas. Link-local addresses and cloud metadata services stay shut all the same.
     #[arg(

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use jobstartstop::controller::{Gauges, Lanes, Setup, Steps, Timetable};
+use jobstartstop::controller::{Gauges, Known, Lanes, Setup, Steps, Timetable};
+use jobstartstop::gateway::{self, Gateway, serve};
 use jobstartstop::leader::{Elector, End, Tenure};
 use jobstartstop::live::{Timeouts, Transport};
 use jobstartstop::notify::{Guard, Queue, QueueLimits, SendTimeouts, Sender, SystemResolver};
@@ -61,6 +62,7 @@ async fn operate(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<(
         lease_timings,
         steps,
         posts: posts(&options)?,
+        known: Arc::default(),
         metrics: Arc::new(Metrics::new()),
         readiness: Arc::new(Readiness::default()),
         instance: std::env::var("HOSTNAME").unwrap_or_else(|_| format!("jobstartstop-{}", std::process::id())),
@@ -70,6 +72,7 @@ async fn operate(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<(
         version = env!("CARGO_PKG_VERSION"), %address, endpoints = ?ground.options.endpoints,
         namespaces = ?ground.options.namespaces, election = ground.options.leader_election, "starting"
     );
+    let interface = Interface::open(&ground).await?;
     let gauges: Arc<Mutex<Option<Gauges>>> = Arc::default();
     let shown = Arc::clone(&gauges);
     let refresh = Arc::new(move || {
@@ -86,6 +89,9 @@ async fn operate(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<(
         predecessor = Some(over);
         tracing::warn!("the lease is lost: what was known is dropped, and this process stands by again");
     }
+    if let Some(interface) = interface {
+        interface.close().await;
+    }
     observing.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(1), observed).await;
     tracing::info!("ended");
@@ -100,6 +106,7 @@ struct Ground {
     lease_timings: LeaseTimings,
     steps: Arc<dyn Steps>,
     posts: Arc<Queue>,
+    known: Arc<Known>,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
     instance: String,
@@ -146,7 +153,9 @@ async fn round(
         _ => Tenure::vacant(ground.lease_timings),
     });
     ground.readiness.begin();
-    let (timetable, convergence, shown) = Lanes::new(setup(ground, Arc::clone(&tenure))?).split();
+    let lanes = Lanes::new(setup(ground, Arc::clone(&tenure))?);
+    ground.known.follow(&lanes);
+    let (timetable, convergence, shown) = lanes.split();
     *gauges.lock().unwrap_or_else(PoisonError::into_inner) = Some(shown);
     let mut calls = Calls::start(timetable)?;
     let mut posts = Posts::start(Arc::clone(&ground.posts))?;
@@ -282,6 +291,57 @@ impl Posts {
     async fn ended(&mut self) {
         let _ = (&mut self.ended).await;
     }
+}
+
+/// The HTTP interface, on a thread and a runtime of its own. Every process serves it, whether it leads or stands by.
+struct Interface {
+    stop: CancellationToken,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Interface {
+    /// Opens it where one is asked for.
+    async fn open(ground: &Ground) -> anyhow::Result<Option<Self>> {
+        let Some(address) = ground.options.http_address else { return Ok(None) };
+        let tls = tls(&ground.options).await?;
+        let listener = std::net::TcpListener::bind(address)
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .with_context(|| format!("--http-address {address}: cannot listen"))?;
+        let address = listener.local_addr().unwrap_or(address);
+        let (config, directory) = (ground.config.clone(), Arc::clone(&ground.known));
+        let stands_on = serve::Ground {
+            limits: serve::Limits::default(),
+            clock: Arc::new(WallClock),
+            observer: Arc::clone(&ground.metrics) as Arc<dyn serve::Observer>,
+        };
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        tracing::info!(%address, tls = tls.is_some(), "the HTTP interface is open");
+        let ended = on_a_thread("http", async move || {
+            let (client, listener) = match (kube::Client::try_from(config), TcpListener::from_std(listener)) {
+                (Ok(client), Ok(listener)) => (client, listener),
+                (Err(error), _) => return tracing::error!(%error, "cannot make the HTTP interface's client"),
+                (_, Err(error)) => return tracing::error!(%error, "the HTTP interface cannot listen"),
+            };
+            let app = gateway::router(Gateway::new(client, directory, Arc::new(WallClock)));
+            serve::serve(listener, tls, app, stands_on, stopped).await;
+        })?;
+        Ok(Some(Self { stop, ended }))
+    }
+
+    /// Lets requests under way finish.
+    async fn close(self) {
+        self.stop.cancel();
+        let _ = self.ended.await;
+    }
+}
+
+async fn tls(options: &RunOptions) -> anyhow::Result<Option<serve::Tls>> {
+    let (Some(certificate), Some(key)) = (&options.http_tls_certificate, &options.http_tls_key) else {
+        return Ok(None);
+    };
+    let files = serve::TlsFiles { certificate: certificate.clone(), key: key.clone() };
+    Ok(Some(files.load().await.context("--http-tls-certificate, --http-tls-key")?))
 }
 
 /// The elector, on a thread and a runtime of its own: nothing that is done here or there may delay a renewal.

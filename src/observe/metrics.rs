@@ -14,6 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::gateway::serve::{self, Answered, Cut};
 use crate::live::LiveError;
 
 /// From 1 ms, what an idle operator reaches, to ten minutes, what an outage leaves.
@@ -65,6 +66,13 @@ struct Step {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct HttpRequest {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Notification {
     action: &'static str,
     outcome: &'static str,
@@ -94,6 +102,9 @@ pub struct Metrics {
     notifications: Family<Notification, Counter>,
     notifications_lost: Family<Notification, Counter>,
     notifications_waiting: Gauge,
+    http_requests: Family<HttpRequest, Counter>,
+    http_refused: Family<Why, Counter>,
+    http_cut: Family<Why, Counter>,
 }
 
 impl Default for Metrics {
@@ -127,6 +138,9 @@ impl Metrics {
             notifications: Family::default(),
             notifications_lost: Family::default(),
             notifications_waiting: Gauge::default(),
+            http_requests: Family::default(),
+            http_refused: Family::default(),
+            http_cut: Family::default(),
         };
         metrics.register();
         metrics
@@ -227,6 +241,21 @@ impl Metrics {
             "notifications_waiting",
             "Notifications that are being sent, or wait for their receiver's turn",
             self.notifications_waiting.clone(),
+        );
+        self.registry.register(
+            "http_requests",
+            "Requests to the HTTP interface by method, route and status; 0: the connection ended first",
+            self.http_requests.clone(),
+        );
+        self.registry.register(
+            "http_refused",
+            "Requests that the HTTP interface refused before they were looked at, by the limit that they broke",
+            self.http_refused.clone(),
+        );
+        self.registry.register(
+            "http_cut",
+            "Connections that the HTTP interface closed without an answer, by why",
+            self.http_cut.clone(),
         );
     }
 
@@ -382,6 +411,22 @@ fn outcome(error: &LiveError) -> &'static str {
         LiveError::RateLimited { .. } => "rate_limited",
         LiveError::Refused { .. } => "refused",
         LiveError::ServerError { .. } => "server_error",
+    }
+}
+
+impl serve::Observer for Metrics {
+    fn answered(&self, answered: &Answered<'_>) {
+        let Answered { method, route, status, .. } = *answered;
+        let request = HttpRequest { method, route: route.to_owned(), status: status.unwrap_or(0) };
+        self.http_requests.get_or_create(&request).inc();
+    }
+
+    fn refused(&self, refusal: serve::Refusal) {
+        self.http_refused.get_or_create(&Why { reason: refusal.name() }).inc();
+    }
+
+    fn cut(&self, cut: Cut) {
+        self.http_cut.get_or_create(&Why { reason: cut.name() }).inc();
     }
 }
 

@@ -180,6 +180,8 @@ programme! {
         its_story_shifted_by_one_constant,
         its_update_on_air,
         its_epochs_as_they_stand;
+    http_operator:
+        two_replicas_serve_the_accounts_that_opted_in_from_the_first_call_to_the_last_stop;
     http:
         the_guides_exchanges_by_curl_shifted_by_one_constant,
         the_guides_exchange_with_notifications_by_curl,

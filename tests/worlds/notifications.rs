@@ -94,7 +94,8 @@ fn a_thousand_deliveries_to_receivers_that_never_answer_move_no_start_and_no_sto
             world.edit(&format!("tv/{job}"), |spec| spec["notificationURL"] = json!(url));
         }
         world.until(220).await;
-        let owing = jobs.iter().filter(|job| notifications(world, &format!("tv/{job}"))[0]["state"] == "pending").count();
+        let owing =
+            jobs.iter().filter(|job| notifications(world, &format!("tv/{job}"))[0]["state"] == "pending").count();
         assert_eq!(owing, MANY, "every start is to be told, and none has been, when the stops fall due");
         assert!(world.receivers.letters().len() > 100);
         world.until(minutes(6)).await;

@@ -252,6 +252,11 @@ impl Stage {
         self.start_operator_as("jobstartstop", more).await
     }
 
+    /// A second process beside the first, with the rights that are there.
+    pub(crate) async fn start_replica(&self, more: &[&str]) -> Operator {
+        self.launch("jobstartstop", more, &[]).await
+    }
+
     /// The same, with the rights of that `ClusterRole` in this namespace.
     pub(crate) async fn start_operator_as(&self, role: &str, more: &[&str]) -> Operator {
         self.bind(role).await;

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jobstartstop::gateway::{Account, COLLECTION, Denied, Directory, Gateway, WorkflowId, holder, router};
+use jobstartstop::gateway::{Account, COLLECTION, Denied, Directory, Gateway, OPENAPI, WorkflowId, holder, router};
 use jobstartstop::live::{ApiKey, KeyDigest};
 use jobstartstop::timetable::{Clock, WallClock};
 use plan::AccountName;
@@ -74,6 +74,16 @@ impl Interface {
         Self { address, key: stage.key.clone() }
     }
 
+    /// One that an operator serves.
+    pub(super) fn at(address: SocketAddr, key: &str) -> Self {
+        Self { address, key: key.to_owned() }
+    }
+
+    /// Its description, which needs no key.
+    pub(super) async fn described(&self) -> Value {
+        self.curl(OPENAPI, &[]).await.workflow()
+    }
+
     /// Runs curl with these arguments in front of the URL.
     async fn curl(&self, path: &str, args: &[&str]) -> Answer {
         let url = format!("http://{}{path}", self.address);
@@ -111,11 +121,11 @@ impl Interface {
         self.curl(&format!("{COLLECTION}/{id}"), &["-X", "DELETE", "-H", &self.key()]).await
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str) -> Answer {
         self.curl(&format!("{COLLECTION}{path}"), &["-H", &self.key()]).await
     }
 
-    async fn read(&self, id: &str) -> Value {
+    pub(super) async fn read(&self, id: &str) -> Value {
         self.get(&format!("/{id}")).await.workflow()
     }
 }

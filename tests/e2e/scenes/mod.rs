@@ -13,6 +13,7 @@ pub(crate) mod examples;
 pub(crate) mod faults;
 pub(crate) mod guide;
 pub(crate) mod http;
+pub(crate) mod http_operator;
 pub(crate) mod http_rules;
 pub(crate) mod life;
 pub(crate) mod notifications;
