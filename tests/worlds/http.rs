@@ -428,7 +428,7 @@ async fn a_change_that_meets_another_writer_is_decided_anew() {
     interface.store.fail_next(50, Verb::Patch, WINDOWS, Fault::Refuse(409));
     let answer = interface.delete(&id).await;
     assert_eq!(
-        (answer.status, &*answer.headers[header::RETRY_AFTER].to_str().unwrap()),
+        (answer.status, answer.headers[header::RETRY_AFTER].to_str().unwrap()),
         (StatusCode::SERVICE_UNAVAILABLE, "1")
     );
 }
@@ -590,7 +590,7 @@ async fn other_paths_are_404_and_other_methods_405_with_those_there_are() {
     for text in ["x", "%00", "%ff", "%2e%2e", "..%2f..", &id.to_uppercase(), &format!("{id}%20")] {
         assert_eq!(interface.get(text).await.status, StatusCode::NOT_FOUND, "{text}");
     }
-    let encoded = id.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let encoded = id.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
     assert_eq!(self::id(&interface.get(&encoded).await.workflow()), id, "the same path, spelt otherwise");
     for (method, path, allowed) in [
         ("PUT", COLLECTION.to_owned(), "GET,HEAD,POST"),
