@@ -286,7 +286,7 @@ async fn a_new_workflow_is_stored_with_its_id_and_as_never_observed() {
 #[tokio::test(start_paused = true)]
 async fn an_id_that_the_controller_wrote_first_is_as_good() {
     let interface = Interface::open();
-    interface.store.fail_next(1, Verb::PatchStatus, WINDOWS, Fault::Refuse(409));
+    interface.store.fail_next(1, Verb::UpdateStatus, WINDOWS, Fault::Refuse(409));
     let id = id(&interface.post(&guide()).await.workflow());
     assert_eq!(interface.stored(&id)["status"]["workflowID"], json!(id));
 }
@@ -295,7 +295,7 @@ async fn an_id_that_the_controller_wrote_first_is_as_good() {
 async fn what_is_stored_is_answered_as_such_even_where_its_id_could_not_be_written_yet() {
     for fault in [Fault::Refuse(500), Fault::Reset, Fault::Hang] {
         let interface = Interface::open();
-        interface.store.fail_next(1, Verb::PatchStatus, WINDOWS, fault);
+        interface.store.fail_next(1, Verb::UpdateStatus, WINDOWS, fault);
         let workflow = interface.post(&guide()).await.workflow();
         assert_eq!(interface.store.list(WINDOWS).len(), 1);
         assert_eq!(interface.stored(&id(&workflow))["status"], json!({ "observedGeneration": -1 }));
