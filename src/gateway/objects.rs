@@ -111,12 +111,13 @@ impl<'a> Objects<'a> {
     async fn published(&self, mut object: DynamicObject) -> DynamicObject {
         let name = object.name_any();
         for _ in 0..TRIES {
-            if object.data["status"]["workflowID"].is_string() {
+            let id = workflow_id(object.uid().as_deref().unwrap_or_default());
+            // The schema's default is there from the beginning: what lacks it is not ours to fill.
+            let Some(status) = object.data.get_mut("status").and_then(Value::as_object_mut) else { break };
+            if status.insert("workflowID".to_owned(), id.clone().into()) == Some(id.into()) {
                 break;
             }
-            let status = json!({ "workflowID": workflow_id(object.uid().as_deref().unwrap_or_default()) });
-            let patch = Patch::Merge(json!({ "metadata": version(&object.metadata), "status": status }));
-            let written = ask(self.api.patch_status(&name, &PatchParams::default(), &patch)).await;
+            let written = ask(self.api.replace_status(&name, &PostParams::default(), &object)).await;
             let newer = match written {
                 Ok(written) => return written,
                 Err(failed) if failed.code() == Some(409) => self.get(&name).await.ok().flatten(),

@@ -157,7 +157,10 @@ mod tests {
     }
 
     fn with_tasks(activation: Value, deactivation: Value) -> Standing {
-        standing(|object| object["status"] = json!({ "activation": activation, "deactivation": deactivation }))
+        standing(|object| {
+            object["status"]["activation"] = activation;
+            object["status"]["deactivation"] = deactivation;
+        })
     }
 
     fn task(state: &str) -> Value {

@@ -90,7 +90,8 @@ mod tests {
     use super::*;
 
     fn read(task: Value) -> Result<Option<Wanted>, String> {
-        let mut body = Fields::of_body(json!({ "deactivation": task }), &["deactivation"]).unwrap();
+        let body = Value::Object([("deactivation".to_owned(), task)].into_iter().collect());
+        let mut body = Fields::of_body(body, &["deactivation"]).unwrap();
         Wanted::read(&mut body, Half::Deactivation).map_err(|why| why.to_string())
     }
 

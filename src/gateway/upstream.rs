@@ -103,7 +103,7 @@ fn said(message: &str) -> &str {
     if let Some(rest) = message.strip_prefix("Invalid value: ") {
         let mut value = Deserializer::from_str(rest).into_iter::<Value>();
         let end = value.next().and_then(Result::ok).map_or(0, |_| value.byte_offset());
-        return rest[end..].strip_prefix(": ").or_else(|| rest.split_once(": ").map(|(_, said)| said)).unwrap_or(rest);
+        return rest.get(end..).and_then(|after| after.strip_prefix(": ")).unwrap_or(rest);
     }
     ["Forbidden: ", "Too long: ", "Required value: "]
         .iter()
@@ -178,6 +178,12 @@ mod tests {
                 "spec.notificationURL",
                 "Invalid value: {\"jobID\":\"a\",\"x\":\": \"}: must be a URL".to_owned(),
                 "notification_url must be a URL",
+            ),
+            (
+                "spec.deactivation.time",
+                format!("Invalid value: {}", rules::WINDOW_TOO_LONG),
+                "deactivation.time_utc must be at most 366 days after activation.time_utc: check the year, or use several \
+                 JobStartStops",
             ),
             ("", "no channels on Sundays".to_owned(), "no channels on Sundays"),
         ] {

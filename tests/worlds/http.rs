@@ -286,7 +286,7 @@ async fn a_new_workflow_is_stored_with_its_id_and_as_never_observed() {
 #[tokio::test(start_paused = true)]
 async fn an_id_that_the_controller_wrote_first_is_as_good() {
     let interface = Interface::open();
-    interface.store.fail_next(1, Verb::PatchStatus, WINDOWS, Fault::Refuse(409));
+    interface.store.fail_next(1, Verb::UpdateStatus, WINDOWS, Fault::Refuse(409));
     let id = id(&interface.post(&guide()).await.workflow());
     assert_eq!(interface.stored(&id)["status"]["workflowID"], json!(id));
 }
@@ -295,7 +295,7 @@ async fn an_id_that_the_controller_wrote_first_is_as_good() {
 async fn what_is_stored_is_answered_as_such_even_where_its_id_could_not_be_written_yet() {
     for fault in [Fault::Refuse(500), Fault::Reset, Fault::Hang] {
         let interface = Interface::open();
-        interface.store.fail_next(1, Verb::PatchStatus, WINDOWS, fault);
+        interface.store.fail_next(1, Verb::UpdateStatus, WINDOWS, fault);
         let workflow = interface.post(&guide()).await.workflow();
         assert_eq!(interface.store.list(WINDOWS).len(), 1);
         assert_eq!(interface.stored(&id(&workflow))["status"], json!({ "observedGeneration": -1 }));
@@ -428,7 +428,7 @@ async fn a_change_that_meets_another_writer_is_decided_anew() {
     interface.store.fail_next(50, Verb::Patch, WINDOWS, Fault::Refuse(409));
     let answer = interface.delete(&id).await;
     assert_eq!(
-        (answer.status, &*answer.headers[header::RETRY_AFTER].to_str().unwrap()),
+        (answer.status, answer.headers[header::RETRY_AFTER].to_str().unwrap()),
         (StatusCode::SERVICE_UNAVAILABLE, "1")
     );
 }
@@ -590,7 +590,7 @@ async fn other_paths_are_404_and_other_methods_405_with_those_there_are() {
     for text in ["x", "%00", "%ff", "%2e%2e", "..%2f..", &id.to_uppercase(), &format!("{id}%20")] {
         assert_eq!(interface.get(text).await.status, StatusCode::NOT_FOUND, "{text}");
     }
-    let encoded = id.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let encoded = id.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
     assert_eq!(self::id(&interface.get(&encoded).await.workflow()), id, "the same path, spelt otherwise");
     for (method, path, allowed) in [
         ("PUT", COLLECTION.to_owned(), "GET,HEAD,POST"),

@@ -114,6 +114,10 @@ fn seconds(text: &str) -> Option<i64> {
 
 /// The sentence of the refusal as the interface words it; `None`: it has one of its own.
 fn sentence(case: &Case) -> Option<String> {
-    let own = case.status.is_some() || case.message.as_deref() == Some("Required value");
-    Some(case.message.as_ref().filter(|_| !own)?.replace("activation.time", "activation.time_utc"))
+    let message = case.message.as_ref()?;
+    let path = case.path.as_deref().unwrap_or_default();
+    let before_it_is_stored = ["Required value", "notificationSeconds"].iter().any(|own| message.contains(own));
+    let own =
+        before_it_is_stored || path.contains("notificationSeconds") || case.patch.is_some() && path == "spec.jobID";
+    Some(Some(message).filter(|_| !own && case.status.is_none())?.replace("activation.time", "activation.time_utc"))
 }

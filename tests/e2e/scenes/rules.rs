@@ -19,7 +19,7 @@ pub(super) struct Case {
     #[serde(default)]
     strict: bool,
     pub(super) accepted: bool,
-    path: Option<String>,
+    pub(super) path: Option<String>,
     pub(super) message: Option<String>,
     stored: Option<Value>,
 }
