@@ -333,7 +333,7 @@ impl Outbox {
                     known.end(DeliveryState::Expired, None);
                 }
                 DeliveryState::Scheduled if known.since == since && since <= now => {
-                    known.state = DeliveryState::Pending
+                    known.state = DeliveryState::Pending;
                 }
                 DeliveryState::Scheduled if known.since != since && since > now => known.since = since,
                 DeliveryState::Scheduled if known.since != since => self.withdraw(action),
@@ -371,7 +371,9 @@ impl Outbox {
             .filter(|delivery| delivery.state == DeliveryState::Scheduled && which(delivery))
             .map(|delivery| delivery.action)
             .collect();
-        ahead.into_iter().for_each(|action| self.withdraw(action));
+        for action in ahead {
+            self.withdraw(action);
+        }
     }
 
     fn alarms(&self, window: &Window, alarm: &mut Alarm, timings: &Timings) {

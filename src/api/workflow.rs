@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    fn object(status: serde_json::Value) -> JobStartStop {
+    fn object(status: &serde_json::Value) -> JobStartStop {
         serde_json::from_value(json!({
             "apiVersion": "scheduler.bcovlive.io/v1alpha1",
             "kind": "JobStartStop",
@@ -123,14 +123,14 @@ mod tests {
 
     #[test]
     fn the_guides_answer_to_a_create_is_ours_to_the_byte() {
-        let workflow = Workflow::of(&object(json!({ "observedGeneration": -1 })), "1752604059001").unwrap();
+        let workflow = Workflow::of(&object(&json!({ "observedGeneration": -1 })), "1752604059001").unwrap();
         let expected = r#"{"account_id":"1752604059001","activation":{"state":"pending","time_utc":1617386100},"deactivation":{"state":"pending","time_utc":1617393600},"description":"My Wednesday broadcast","job_id":"15981d93877e490185e6ebc9af2c79a3","type":"jobstartstop","workflow_id":"d44cf29f4f184757ac0995beb8a0097e"}"#;
         assert_eq!(serde_json::to_string(&workflow).unwrap(), expected);
     }
 
     #[test]
     fn a_window_on_air_shows_the_start_as_it_was_made_and_the_stop_as_it_is_wanted() {
-        let mut object = object(json!({
+        let mut object = object(&json!({
             "activation": { "state": "finished", "time": "2021-04-02T17:50:00Z", "calledAt": "2021-04-02T17:50:00.001000Z" },
             "deactivation": { "state": "pending", "time": "2021-04-02T20:00:00Z" },
         }));
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn an_object_without_times_is_no_workflow() {
-        let mut object = object(json!({}));
+        let mut object = object(&json!({}));
         object.spec.activation.time = "tomorrow".to_owned();
         assert_eq!(Workflow::of(&object, "1"), None);
     }

@@ -52,7 +52,7 @@ pub(super) struct Account {
     pub(super) defaults: Defaults,
     limits: Limits,
     /// What the HTTP interface and notifications answer as `account_id`.
-    pub(super) account_id: Option<String>,
+    pub(super) shown_as: Option<String>,
     /// It opted in to the HTTP interface.
     gateway: bool,
     pub(super) signing: Signing,
@@ -118,7 +118,7 @@ impl Account {
                 requests_per_second: spec.limits.requests_per_second,
                 concurrent_requests: spec.limits.concurrent_requests,
             },
-            account_id: spec.account_id,
+            shown_as: spec.account_id,
             gateway: spec.gateway.enabled,
             signing: Signing::of(&namespace, spec.notifications),
             client: Err(trouble(Reason::Checking, "The Secret with the API key has not been read yet.")),
@@ -307,7 +307,7 @@ impl Account {
     pub(super) fn door(&self) -> Option<(KeyDigest, &str)> {
         let open = self.gateway && !self.deleting && self.unreadable.is_none() && self.key_gone.is_none();
         let client = self.client.as_ref().ok().filter(|_| open)?;
-        Some((client.key_digest(), self.account_id.as_deref()?))
+        Some((client.key_digest(), self.shown_as.as_deref()?))
     }
 
     pub(super) fn limits(&self) -> Limits {

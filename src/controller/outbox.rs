@@ -31,7 +31,7 @@ fn delivery(stored: &NotificationStatus) -> Option<Delivery> {
 /// not know stays.
 pub(super) fn render(window: &WindowId, outbox: &Outbox, before: &[NotificationStatus]) -> Vec<NotificationStatus> {
     let strange = before.iter().filter(|stored| delivery(stored).is_none());
-    let strange = strange.filter(|stored| !Action::parse(&stored.action).is_some_and(|a| outbox.get(a).is_some()));
+    let strange = strange.filter(|stored| Action::parse(&stored.action).is_none_or(|a| outbox.get(a).is_none()));
     outbox
         .deliveries()
         .iter()

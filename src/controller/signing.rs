@@ -57,9 +57,8 @@ impl Signing {
 
     /// What is to be said of it, if anything.
     pub(super) fn unsigned(&self, secrets: &Secrets) -> Option<Condition> {
-        let condition = |status, reason: Reason, message: String| {
-            Some(Condition { kind: UNSIGNED, status, reason, message: message.into() })
-        };
+        let condition =
+            |status, reason: Reason, message: String| Some(Condition { kind: UNSIGNED, status, reason, message });
         if let Some(why) = self.refs.iter().find_map(|named| named.read(secrets).err()) {
             return condition(Status::Unknown, Reason::SigningSecretUnusable, format!("Not sent: {why}"));
         }

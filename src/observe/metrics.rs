@@ -227,6 +227,11 @@ impl Metrics {
             self.clock_offset.clone(),
         );
         self.registry.register("events_dropped", "Events that were not sent", self.events_dropped.clone());
+        self.register_notifications();
+        self.register_http();
+    }
+
+    fn register_notifications(&mut self) {
         self.registry.register(
             "notifications",
             "Attempts to deliver a notification by action and outcome: Delivered, or the reason for the failure",
@@ -242,6 +247,9 @@ impl Metrics {
             "Notifications that are being sent, or wait for their receiver's turn",
             self.notifications_waiting.clone(),
         );
+    }
+
+    fn register_http(&mut self) {
         self.registry.register(
             "http_requests",
             "Requests to the HTTP interface by method, route and status; 0: the connection ended first",

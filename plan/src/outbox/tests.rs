@@ -12,13 +12,13 @@ struct Desk {
     timings: Timings,
 }
 
-fn ahead(start: i64, stop: i64) -> Option<HeadsUp> {
-    Some(HeadsUp { start: SignedDuration::from_secs(start), stop: SignedDuration::from_secs(stop) })
+fn ahead(start: i64, stop: i64) -> HeadsUp {
+    HeadsUp { start: SignedDuration::from_secs(start), stop: SignedDuration::from_secs(stop) }
 }
 
 impl Desk {
     fn new() -> Self {
-        let window = Window { heads_up: ahead(600, 600), ..fixtures::window("0f-ab") };
+        let window = Window { heads_up: Some(ahead(600, 600)), ..fixtures::window("0f-ab") };
         Self { record: Record::new(&window), window, timings: Timings::default() }
     }
 
@@ -97,7 +97,7 @@ fn without_a_receiver_nothing_is_owed_and_without_seconds_nothing_is_told_ahead(
     silent.started(1000);
     assert_eq!(silent.all(), []);
     let mut desk = Desk::new();
-    desk.window.heads_up = ahead(0, 0);
+    desk.window.heads_up = Some(ahead(0, 0));
     assert_eq!(desk.wait(0), None);
     desk.started(1000);
     assert_eq!(desk.all(), [("activate", "pending")]);
@@ -149,7 +149,7 @@ fn an_edit_back_to_a_time_that_was_told_is_no_news_however_far_ahead_it_is_told_
     desk.wait(400);
     desk.answer(400, OK);
     desk.step(500, |record| record.activation.time = at(3000), None);
-    desk.window.heads_up = ahead(300, 600);
+    desk.window.heads_up = Some(ahead(300, 600));
     desk.step(600, |record| record.activation.time = at(1000), None);
     desk.wait(700);
     assert_eq!(desk.wanted(700), None);
@@ -182,10 +182,10 @@ fn an_answer_to_what_was_replaced_changes_nothing() {
 fn fewer_or_more_seconds_ahead_move_it_too() {
     let mut desk = Desk::new();
     desk.wait(0);
-    desk.window.heads_up = ahead(300, 600);
+    desk.window.heads_up = Some(ahead(300, 600));
     desk.wait(100);
     assert_eq!(desk.record.outbox.get(Action::NotifyActivate).unwrap().since, at(700));
-    desk.window.heads_up = ahead(950, 600);
+    desk.window.heads_up = Some(ahead(950, 600));
     desk.wait(101);
     assert_eq!(desk.record.outbox.get(Action::NotifyActivate), None, "second 51 has passed");
 }
@@ -238,7 +238,7 @@ fn a_receiver_named_after_the_end_is_told_nothing_of_it() {
     let mut desk = Desk::new();
     desk.window.heads_up = None;
     desk.started(1000);
-    desk.window.heads_up = ahead(600, 600);
+    desk.window.heads_up = Some(ahead(600, 600));
     desk.wait(1001);
     assert_eq!(desk.all(), [("notify-deactivate", "scheduled")]);
 }
@@ -354,7 +354,7 @@ proptest! {
                 4 if desk.record.deactivation.is_pending() => {
                     desk.settle(now, |record| &mut record.deactivation, TaskState::Finished, Reason::Stopped);
                 }
-                5 => desk.window.heads_up = ahead(by, 900 - by),
+                5 => desk.window.heads_up = Some(ahead(by, 900 - by)),
                 _ => {
                     desk.wait(now);
                     if let Some(id) = desk.wanted(now) {

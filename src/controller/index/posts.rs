@@ -103,7 +103,7 @@ impl Index {
         let account = self.accounts.get(&stored.spec.account).ok_or(Reason::AccountNotFound)?;
         let secrets =
             account.signing.secrets_for(url.host(), &self.secrets).map_err(|_| Reason::SigningSecretUnusable)?;
-        let account_id = account.account_id.clone().unwrap_or_default();
+        let account_id = account.shown_as.clone().unwrap_or_default();
         let body = Body {
             action: delivery.action.as_str(),
             workflow: workflow(stored, receiver, account_id, record, delivery.action),

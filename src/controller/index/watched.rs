@@ -235,7 +235,7 @@ impl Index {
 
     /// The Secrets that accounts name.
     pub(in crate::controller) fn secrets_named(&self) -> BTreeSet<ObjectName> {
-        let named = self.accounts.values().flat_map(|account| account.secrets_named());
+        let named = self.accounts.values().flat_map(Account::secrets_named);
         // One whose name could not be read is none.
         named.filter(|secret| !secret.name.is_empty()).cloned().collect()
     }

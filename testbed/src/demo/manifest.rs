@@ -23,18 +23,19 @@ pub(super) const GALA: Manifest = manifest!("gala.yaml");
 pub(super) const MATINEE: Manifest = manifest!("matinee.yaml");
 pub(super) const PREMIERE: Manifest = manifest!("premiere.yaml");
 
-/// What the placeholders of a template stand for: `${NOW+6s}`, `${NOW-2m}`, `${NOW}`, `${LIVE_API}`.
+/// What the placeholders of a template stand for: `${NOW+6s}`, `${NOW-2m}`, `${NOW}`, `${LIVE_API}`, `${RECEIVER}`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Filling<'a> {
     pub(super) now: Timestamp,
     pub(super) live_api: &'a str,
+    pub(super) receiver: &'a str,
 }
 
 impl<'a> Filling<'a> {
     /// Times count from the next whole second, since a schedule knows no smaller unit.
-    pub(super) fn as_of(now: Timestamp, live_api: &'a str) -> anyhow::Result<Self> {
+    pub(super) fn as_of(now: Timestamp, live_api: &'a str, receiver: &'a str) -> anyhow::Result<Self> {
         let up = jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Ceil);
-        Ok(Self { now: now.round(up)?, live_api })
+        Ok(Self { now: now.round(up)?, live_api, receiver })
     }
 
     /// The template with all its placeholders filled in.
@@ -54,6 +55,9 @@ impl<'a> Filling<'a> {
     fn value(&self, placeholder: &str) -> anyhow::Result<String> {
         if placeholder == "LIVE_API" {
             return Ok(self.live_api.to_owned());
+        }
+        if placeholder == "RECEIVER" {
+            return Ok(self.receiver.to_owned());
         }
         let Some(offset) = placeholder.strip_prefix("NOW") else { bail!("${{{placeholder}}} is no placeholder") };
         let offset = if offset.is_empty() { SignedDuration::ZERO } else { parse_offset(offset)? };
@@ -78,7 +82,8 @@ mod tests {
     use super::*;
 
     fn filling() -> Filling<'static> {
-        Filling::as_of("2026-12-02T13:00:00.25Z".parse().unwrap(), "http://127.0.0.1:8090").unwrap()
+        let now = "2026-12-02T13:00:00.25Z".parse().unwrap();
+        Filling::as_of(now, "http://127.0.0.1:8090", "http://127.0.0.1:8091/callbacks").unwrap()
     }
 
     #[test]
@@ -89,12 +94,13 @@ mod tests {
 
     #[test]
     fn a_whole_second_stays() {
-        let filling = Filling::as_of("2026-12-02T13:00:00Z".parse().unwrap(), "").unwrap();
+        let filling = Filling::as_of("2026-12-02T13:00:00Z".parse().unwrap(), "", "").unwrap();
         assert_eq!(filling.fill("${NOW+1s}").unwrap(), "2026-12-02T13:00:01Z");
     }
 
     #[test]
-    fn the_address_is_filled_in() {
+    fn addresses_are_filled_in() {
+        assert_eq!(filling().fill("url: ${RECEIVER}").unwrap(), "url: http://127.0.0.1:8091/callbacks");
         assert_eq!(filling().fill("endpoint: ${LIVE_API}").unwrap(), "endpoint: http://127.0.0.1:8090");
     }
 

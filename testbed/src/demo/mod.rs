@@ -8,6 +8,7 @@ mod show;
 mod stage;
 mod story;
 mod table;
+mod told;
 mod verdict;
 
 use std::{

@@ -20,6 +20,7 @@ use super::{
     screen::{Paint, Screen},
     stage::Stage,
     table::{time_of_day, window_line, window_titles},
+    told::Told,
     verdict::Evidence,
 };
 
@@ -33,6 +34,8 @@ pub(super) struct Show<'a> {
     screen: Screen,
     watch: Watch,
     board: Board,
+    /// The URL of the receiver.
+    receiver: String,
     began: Instant,
     /// Without a terminal: what was last printed of each window.
     printed: BTreeMap<String, String>,
@@ -48,6 +51,7 @@ impl<'a> Show<'a> {
             screen,
             watch: Watch::begin(&stage.plane)?,
             board: Board::default(),
+            receiver: stage.receiver.url(),
             began: Instant::now(),
             printed: BTreeMap::new(),
             mishaps: Vec::new(),
@@ -71,8 +75,8 @@ impl<'a> Show<'a> {
         self.kubectl(args.to_vec(), &shown, meaning).await
     }
 
-    fn filling(&self) -> anyhow::Result<Filling<'a>> {
-        Filling::as_of(Timestamp::now(), &self.stage.live_api.base_url)
+    fn filling(&self) -> anyhow::Result<Filling<'_>> {
+        Filling::as_of(Timestamp::now(), &self.stage.live_api.base_url, &self.receiver)
     }
 
     /// A refusal is shown, and does not stop the show.
@@ -131,7 +135,8 @@ impl<'a> Show<'a> {
         }
         let Calls { calls } =
             self.stage.live_api.get("/control/calls").await.context("asking which calls the Live API received")?;
-        let evidence = Evidence { board: self.board, calls, mishaps: self.mishaps, at: Timestamp::now() };
+        let told = self.stage.receiver.received().iter().filter_map(Told::read).collect();
+        let evidence = Evidence { board: self.board, calls, told, mishaps: self.mishaps, at: Timestamp::now() };
         Ok((self.screen, evidence))
     }
 

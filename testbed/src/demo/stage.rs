@@ -1,4 +1,4 @@
-//! What the show needs: Kubernetes, a Live API, the operator.
+//! What the show needs: Kubernetes, a Live API, a receiver of notifications, the operator.
 
 use std::{
     env, fs,
@@ -8,11 +8,12 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use simulator::{Effect, Fault, Operation};
-use testbed::{ControlPlane, Kubectl, Operator, Options, Simulator};
+use testbed::{ControlPlane, Kubectl, Operator, Options, Receiver, Simulator};
 
 use super::{
     Sabotage, blocking,
     screen::{Paint, Screen},
+    told::SECRET,
 };
 
 const NAMESPACE: &str = "live";
@@ -29,6 +30,8 @@ const SABOTAGED: &str = "news";
 #[derive(Debug)]
 pub(super) struct Stage {
     pub(super) operator: Operator,
+    /// Of notifications.
+    pub(super) receiver: Receiver,
     pub(super) live_api: Simulator,
     pub(super) plane: ControlPlane,
     pub(super) manifests: PathBuf,
@@ -43,10 +46,12 @@ impl Stage {
             let warning = sabotage.strike(&live_api).await?;
             screen.say(&screen.paint(Paint::Yellow, &format!("  sabotage    {warning}")))?;
         }
+        let receiver = Receiver::start(&[SECRET])?;
+        screen.say(&format!("  receiver    of notifications, {}, which verifies their signatures", receiver.url()))?;
         let operator = raise_operator(&plane, &live_api, screen).await?;
         let manifests = plane.run().path().join("manifests");
         fs::create_dir(&manifests).with_context(|| format!("making {}", manifests.display()))?;
-        Ok(Self { operator, live_api, plane, manifests })
+        Ok(Self { operator, receiver, live_api, plane, manifests })
     }
 
     /// What a user could try now.
@@ -128,7 +133,10 @@ async fn raise_operator(plane: &ControlPlane, live_api: &Simulator, screen: &mut
     install(plane.kubectl(), &crds, screen).await?;
     let began = Instant::now();
     let kubeconfig = plane.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)?;
-    let args = ["--live-endpoint", &live_api.base_url, "--namespace", NAMESPACE].map(str::to_owned);
+    // The receiver is on this machine, where notifications are not sent unless that is allowed.
+    let args = ["--live-endpoint", &live_api.base_url, "--namespace", NAMESPACE];
+    let args = args.into_iter().chain(["--allow-notification-cidr", "127.0.0.0/8"]).map(str::to_owned);
+    let args: Vec<String> = args.collect();
     let run = plane.run().clone();
     let none: [(&str, &str); 0] = [];
     let operator = blocking(move || Operator::start(&run, &kubeconfig, args, none)).await?;

@@ -8,6 +8,7 @@ use super::{
     screen::{Paint, Screen},
     show::Show,
     stage::Stage,
+    told::table,
     verdict,
 };
 
@@ -45,6 +46,10 @@ pub(super) async fn tell(args: &Args) -> anyhow::Result<bool> {
 
     screen.heading("What the Live API received")?;
     for line in evidence.table_of_calls() {
+        screen.say(&format!("  {line}"))?;
+    }
+    screen.heading("What the receiver was told")?;
+    for line in table(&evidence.told) {
         screen.say(&format!("  {line}"))?;
     }
     screen.heading("Where things stand")?;

@@ -10,6 +10,7 @@ use super::{
     screen::{Paint, Screen},
     stage::{TURNS_OFF_MS, TURNS_ON_MS},
     table::{call_line, call_titles, columns, lateness_ms, received, time_of_day, verb},
+    told::Told,
 };
 
 /// A loaded machine is slow; later than this is wrong even so.
@@ -17,11 +18,16 @@ const LATE_AT_MOST_MS: f64 = 1_000.0;
 /// The same for a channel that turns.
 const BILLED_WITHIN_MS: i64 = 1_500;
 
+/// What a receiver is told of a window without trouble, in order.
+const ACTIONS: [&str; 4] = ["notify-activate", "activate", "notify-deactivate", "deactivate"];
+
 /// What there is to judge by.
 #[derive(Debug)]
 pub(super) struct Evidence {
     pub(super) board: Board,
     pub(super) calls: Vec<Call>,
+    /// What the receiver was told of the evening news, which alone has one.
+    pub(super) told: Vec<Told>,
     /// What should not have happened, whatever became of the windows.
     pub(super) mishaps: Vec<String>,
     pub(super) at: Timestamp,
@@ -110,7 +116,12 @@ fn evening_news(evidence: &Evidence) -> Judgement {
     let (start, stop) = (judge.window.start(), judge.window.stop());
     let praise = judge.session(start, stop);
     judge.phase("Finished");
-    judge.conclude(format!("on air {}–{} as planned: {praise}", time_of_day(start, 0), time_of_day(stop, 0)))
+    judge.told();
+    judge.conclude(format!(
+        "on air {}–{} as planned: {praise}; its receiver was told four times",
+        time_of_day(start, 0),
+        time_of_day(stop, 0)
+    ))
 }
 
 fn football(evidence: &Evidence) -> Judgement {
@@ -253,6 +264,18 @@ impl<'a> Judge<'a> {
         Some(Made { done: if operation == Operation::Activate { "started" } else { "stopped" }, late_ms })
     }
 
+    /// Ahead of each call, and after it; each time signed.
+    fn told(&mut self) {
+        let told = &self.evidence.told;
+        let actions: Vec<&str> = told.iter().map(|one| one.action.as_str()).collect();
+        self.demand(actions == ACTIONS, || {
+            let told = if actions.is_empty() { "nothing".to_owned() } else { actions.join(", ") };
+            format!("its receiver was told {told}, not {}", ACTIONS.join(", "))
+        });
+        self.demand(told.iter().all(|one| one.job == self.channel.id), || "of another job, too".to_owned());
+        self.demand(told.iter().all(|one| one.verified), || "a notification was not signed as it should be".to_owned());
+    }
+
     fn never_switched(&mut self) {
         let calls = self.evidence.switches().filter(|call| call.job.as_deref() == Some(&self.channel.id)).count();
         self.demand(calls == 0, || format!("{calls} calls were made for it"));
@@ -372,6 +395,7 @@ mod tests {
                 call("sports", "deactivate", 10_007),
                 call("cinema", "deactivate", 20_001),
             ],
+            told: ACTIONS.map(|action| Told::of(action, "news", Timestamp::from_second(START).unwrap())).to_vec(),
             mishaps: Vec::new(),
             at: Timestamp::from_second(START + 30).unwrap(),
         }
@@ -462,6 +486,20 @@ mod tests {
             faults(&evidence, "premiere"),
             "the reason of its start is not set, not AlreadyOnAir; it never showed Conflict=True"
         );
+    }
+
+    #[test]
+    fn a_notification_that_did_not_come_or_was_not_signed() {
+        let mut silent = evidence();
+        silent.told.remove(1);
+        assert_eq!(
+            faults(&silent, "evening-news"),
+            "its receiver was told notify-activate, notify-deactivate, deactivate, not notify-activate, activate, \
+             notify-deactivate, deactivate"
+        );
+        let mut forged = evidence();
+        forged.told[3].verified = false;
+        assert_eq!(faults(&forged, "evening-news"), "a notification was not signed as it should be");
     }
 
     #[test]
