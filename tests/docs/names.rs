@@ -1,10 +1,12 @@
 //! Names that pages use: make targets, flags, metrics, reasons, phases, conditions.
 
-use std::{collections::BTreeSet, process::Command};
+use std::{collections::BTreeSet, process::Command, time::Duration};
 
 use jiff::SignedDuration;
+use jobstartstop::gateway::serve::{self, Answered, Cut, Observer as _};
 use jobstartstop::observe::Metrics;
-use plan::{Phase, Reason, Verb};
+use plan::outbox::Action;
+use plan::{DeliveryState, Phase, Posted, Reason, Verb};
 
 use crate::pages::{all, code_spans, commands, first_cells, page, section};
 
@@ -95,6 +97,11 @@ fn every_metric_is_explained_and_exists() {
     metrics.start_failed(Reason::StartMissed);
     metrics.apiserver_write("status", Ok(()));
     metrics.watch_failed("secrets");
+    metrics.notification(Action::Activate, &Posted::Gone);
+    metrics.notification_lost(Action::Activate, DeliveryState::Failed);
+    metrics.answered(&Answered { method: "GET", route: "none", status: None, duration: Duration::ZERO });
+    metrics.refused(serve::Refusal::BodyTooLarge);
+    metrics.cut(Cut::MadeRoom);
     let text = metrics.encode().unwrap();
     let existing = set(text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()));
     let explained = set(first_cells(section(&page("docs/operations.md"), "## Metrics")));
