@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use tower::service_fn;
 
 use super::testing::*;
 use super::*;
+use crate::observe::Captured;
 
 /// A transport in this process that answers from a list and keeps what it was asked.
 fn scripted(answers: &[&str]) -> (Transport, Arc<Mutex<Vec<Request<Bytes>>>>) {
@@ -364,33 +364,9 @@ async fn a_list_without_end_is_given_up() {
     assert_eq!(asked.lock().unwrap().len(), 1000);
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn the_key_shows_in_no_debug_output_no_error_and_no_log() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    // With one dispatcher alone, tracing lets the first thread that passes an event decide for all
-    // whether it is wanted; a second one makes it ask both.
-    let log_here = tracing::Dispatch::new(subscriber);
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    let _guard = tracing::dispatcher::set_default(&log_here);
+    let (log, _here) = Captured::start();
     let echo = format!(r#"{{"message":"no such key: {KEY}"}}"#);
     let mut shown = String::new();
     for status in [200, 307, 400, 401, 404, 429, 500] {
@@ -412,7 +388,7 @@ async fn the_key_shows_in_no_debug_output_no_error_and_no_log() {
     let error = in_process(lost).activate(&id()).await.unwrap_err();
     write!(shown, "{error} {error:?}").unwrap();
 
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     assert!(logged.contains("request=\"activate\""), "{logged}");
     for text in [shown, logged] {
         assert!(text.contains(ID) || text.contains("ApiKey(…)"));

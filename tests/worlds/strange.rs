@@ -102,11 +102,13 @@ fn what_another_version_wrote_into_a_status_is_carried_through() {
         world.until(minutes(2)).await;
         let theirs = json!({ "type": "Rehearsed", "status": "True", "reason": "Rehearsed", "message": "",
             "lastTransitionTime": "2026-12-02T14:00:00Z" });
+        let clip = json!({ "action": "notify-clip", "id": "1", "state": "pending" });
         world
             .store
             .edit_status("jobstartstops", "tv", "plain", |object| {
                 object["status"]["activation"]["later"] = json!({ "by": "someone" });
-                object["status"]["notifications"] = json!([{ "id": 1 }]);
+                object["status"]["recordings"] = json!([{ "id": 1 }]);
+                object["status"]["notifications"] = json!([clip.clone()]);
                 object["status"]["conditions"].as_array_mut().unwrap().push(theirs.clone());
             })
             .unwrap();
@@ -114,7 +116,8 @@ fn what_another_version_wrote_into_a_status_is_carried_through() {
         let status = &world.read(PLAIN)["status"];
         assert_eq!(status["phase"], "Finished");
         assert_eq!(status["activation"]["later"], json!({ "by": "someone" }));
-        assert_eq!(status["notifications"], json!([{ "id": 1 }]));
+        assert_eq!(status["recordings"], json!([{ "id": 1 }]));
+        assert_eq!(status["notifications"], json!([clip]));
         assert!(status["conditions"].as_array().unwrap().contains(&theirs), "{status}");
     });
 }

@@ -24,7 +24,7 @@ use crate::conditions::{self, Condition, Health};
 use crate::ids::{AccountName, WindowId};
 use crate::lease::Term;
 use crate::memory::{Memory, Verb};
-use crate::outbox::{self, Attempt, Delivery};
+use crate::outbox::{self, Action, Attempt};
 use crate::phase::Phase;
 use crate::reason::Reason;
 use crate::record::{Claim, Record, TaskState, Trouble};
@@ -142,8 +142,8 @@ pub struct WindowPlan {
     pub expires_at: Option<Timestamp>,
     /// Since when its stop is due without having been confirmed.
     pub overdue_since: Option<Timestamp>,
-    /// The notification that is to be sent now, once its record is stored.
-    pub post: Option<Delivery>,
+    /// The notification of its outbox that is to be sent now, once its record is stored.
+    pub post: Option<Action>,
 }
 
 impl WindowPlan {
@@ -377,7 +377,7 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts, alarm: &mut A
         finalizer,
         expires_at: expiry(window, &record),
         overdue_since: overdue.then_some(stop),
-        post: record.outbox.wanted(facts.now).cloned(),
+        post: record.outbox.wanted(facts.now).map(|delivery| delivery.action),
         record,
     }
 }

@@ -68,7 +68,7 @@ impl Index {
         let planned = stored.planned.as_ref()?;
         // One that was answered is planned on first.
         let free = !self.posting.contains(id) && stored.attempt.is_none();
-        let delivery = planned.post.as_ref().filter(|_| free)?;
+        let delivery = planned.record.outbox.get(planned.post.filter(|_| free)?)?;
         let receiver = stored.spec.receiver.as_deref()?;
         let known = stored.acknowledged.status().notifications;
         known.iter().find(|known| known.id == delivery.id(id))?;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use testbed::{How, Receiver};
@@ -11,25 +10,12 @@ use tokio::net::TcpListener;
 
 use super::rig::*;
 use crate::notify::*;
+use crate::observe::Captured;
 
 /// In all that the receiver says.
 const SAID: &str = "said-by-the-receiver";
 /// In the URL's path and query, the body, and (as base64) the signing secret.
 const SECRETS: [&str; 3] = ["path-of-the-url", "text-of-the-body", "c2lnbmluZy1zZWNyZXQtb2YtYS1yZWNlaXZlcg=="];
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 fn telling(base: &str) -> Post {
     Post {
@@ -60,18 +46,7 @@ async fn answered_with(bytes: String) -> Outcome {
 
 #[tokio::test]
 async fn case_97_what_the_receiver_says_and_what_is_secret_is_told_nowhere() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    // With one dispatcher alone, tracing lets the first thread that passes an event decide for all
-    // whether it is wanted; a second one makes it ask both.
-    let log_here = tracing::Dispatch::new(subscriber);
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    let _guard = tracing::dispatcher::set_default(&log_here);
+    let (log, _here) = Captured::start();
 
     let mut shown = String::new();
     let mut show = |outcome: Outcome| writeln!(shown, "{outcome} {outcome:?}").unwrap();
@@ -98,7 +73,7 @@ async fn case_97_what_the_receiver_says_and_what_is_secret_is_told_nowhere() {
     show(sender.send(&telling(&base.replace("http:", "https:")), Timestamp::now()).await);
     write!(shown, "{post:?} {:?} {} {sender:?} {:?}", post.url, post.url, post.secrets).unwrap();
 
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     assert!(logged.contains("a notification was tried") && logged.contains("refused (HTTP 429)"), "{logged}");
     assert!(shown.contains("refused (HTTP 503)") && shown.contains("no answer: closed"), "{shown}");
     for text in [shown, logged] {

@@ -223,13 +223,18 @@ async fn play_every_phase(stage: &Stage) {
         "startingDeadlineSeconds": 900,
         "deletionPolicy": "Stop",
         "ttlSecondsAfterFinished": 604_800,
+        "activation": { "notificationSeconds": 600 },
+        "deactivation": { "notificationSeconds": 600 },
+        "notificationURL": "https://example.com/live/callbacks",
     });
+    // Never sent: its account does not allow http.
+    let told = json!({ "notificationURL": "http://example.com/live/callbacks" });
 
     let window = |name, channel, start, stop| stage.window(name, channel).between(start, stop);
     let pending = window("pending", &over, hour, two_hours).with(every_field).create().await;
     let suspended = window("suspended", &over, hour, two_hours).with(json!({ "suspend": true })).create().await;
     let unready = window("unready", &unknown, hour, two_hours).create().await;
-    let active = window("active", &on, soon, hour).create().await;
+    let active = window("active", &on, soon, hour).with(told).create().await;
     let shared = window("overlapping", &on, soon, two_hours).create().await;
     let finished = window("finished", &over, soon, later).create().await;
     let handed_over = window("handed-over", &kept, soon, later).create().await;
@@ -259,6 +264,7 @@ async fn play_every_phase(stage: &Stage) {
     {
         window.until(ends, phase(ends)).await;
     }
+    active.until("it was tried to tell", |status| status.notifications.iter().any(|one| one.attempts > 0)).await;
     for (window, ends) in [(&past, "Missed"), (&cancelled, "Cancelled"), (&left_on, "Cancelled")] {
         window.until(ends, phase(ends)).await;
     }

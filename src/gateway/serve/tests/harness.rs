@@ -1,6 +1,5 @@
 //! A server, a client that sends bytes as they are given, and an app.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -257,47 +256,5 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         // A reset is an end, too.
         let _ = within(self.0.read_to_end(&mut rest)).await;
         assert_eq!(String::from_utf8_lossy(&rest), "");
-    }
-}
-
-/// All that is logged by this thread while it is there.
-#[derive(Clone, Default)]
-pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    pub(super) fn start() -> (Self, impl Sized) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        let here = tracing::Dispatch::new(subscriber);
-        // With one dispatcher alone, tracing lets the first thread that passes an event decide for all whether it is
-        // wanted; a second one makes it ask both.
-        let second = tracing::Dispatch::new(tracing_subscriber::registry());
-        let guard = tracing::dispatcher::set_default(&here);
-        (log, (guard, second))
-    }
-
-    pub(super) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    /// The lines with this in them.
-    pub(super) fn lines(&self, with: &str) -> Vec<String> {
-        self.text().lines().filter(|line| line.contains(with)).map(str::to_owned).collect()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

@@ -1,9 +1,10 @@
-use super::harness::{ID, KEY, Log, Server, get_of, get_with_key, patient};
+use super::harness::{ID, KEY, Server, get_of, get_with_key, patient};
 use crate::gateway::serve::Limits;
+use crate::observe::Captured;
 
 #[tokio::test]
 async fn a_request_is_a_line() {
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Captured::start();
     let server = Server::start(patient()).await;
     let mut client = server.connect().await;
     assert_eq!(client.ask(&get_with_key(&format!("/jobs/{ID}?page_size=1"), KEY)).await.status, 200);
@@ -18,7 +19,7 @@ async fn a_request_is_a_line() {
 
 #[tokio::test]
 async fn a_key_shows_in_no_log_wherever_a_client_puts_it() {
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Captured::start();
     let server = Server::start(Limits { head_bytes: 1000, ..patient() }).await;
     let endless = "x".repeat(2000);
     for request in [
@@ -46,7 +47,7 @@ async fn a_key_shows_in_no_log_wherever_a_client_puts_it() {
 
 #[tokio::test]
 async fn an_id_that_nobody_knows_could_be_a_key_and_is_not_shown() {
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Captured::start();
     let server = Server::start(patient()).await;
     let key = "0123456789abcdef0123456789abcdef";
     assert_eq!(server.ask(&get_with_key(&format!("/jobs/{key}"), KEY)).await.status, 404);

@@ -15,8 +15,9 @@ use tokio::time::interval;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::harness::{Client, Log, SOON, Server, get_of, patient, within};
+use super::harness::{Client, SOON, Server, get_of, patient, within};
 use crate::gateway::serve::{Drained, Limits, Tls, TlsError, TlsFiles};
+use crate::observe::Captured;
 
 /// A certificate for `localhost` and its key, in PEM.
 struct Pair {
@@ -113,7 +114,7 @@ async fn until_shown(server: &Server, wanted: &Pair, trusted: &[&Pair]) {
     within(shown).await;
 }
 
-async fn until_logged(log: &Log, text: &str) {
+async fn until_logged(log: &Captured, text: &str) {
     let logged = async {
         let mut tries = interval(Duration::from_millis(5));
         while log.lines(text).is_empty() {
@@ -191,7 +192,7 @@ async fn a_new_certificate_is_shown_to_new_connections_and_open_ones_stay() {
 
 #[tokio::test]
 async fn a_broken_pair_is_told_once_and_the_one_before_stays() {
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Captured::start();
     let told = ["is not the key of the certificate", "holds no private key", "tls.crt: No such file"];
     let (old, new) = (pair(), pair());
     let mut volume = Volume::with(&old);
@@ -249,7 +250,7 @@ async fn what_cannot_be_served_with_is_told_by_file() {
 
 #[tokio::test]
 async fn a_certificate_is_warned_of_a_week_before_its_end() {
-    let (log, _guard) = Log::start();
+    let (log, _guard) = Captured::start();
     let mut volume = Volume::with(&pair_until(2026, 12, 3));
     let server = Server::start_with(patient(), Some(volume.load().await.unwrap())).await;
     let soon = pair_until(2026, 12, 2);
