@@ -169,6 +169,7 @@ async fn round(
         () = election.lost() => true,
         // A lane never ends by itself: it has panicked. Another process takes over from what is stored.
         _ = &mut calls.ended => anyhow::bail!("the timetable lane has ended unexpectedly; see the log above"),
+        _ = &mut posts.ended => anyhow::bail!("the notifications' thread has ended unexpectedly; see the log above"),
         _ = &mut writing => anyhow::bail!("the convergence lane has ended unexpectedly; see the log above"),
     };
     tracing::info!("no new calls; those under way are finished and recorded");

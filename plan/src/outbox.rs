@@ -143,10 +143,10 @@ pub enum Posted {
     },
     /// It answered that it is gone for good (410).
     Gone,
-    /// Nothing was sent, or nothing came back.
+    /// Nothing came back, or it may not be sent there.
     Failed(Reason),
-    /// Nothing was sent, since its turn has not come: no attempt. It is to be handed over again after this wait.
-    NotYet(SignedDuration),
+    /// Nothing can be sent, for a reason of our own that may pass: no attempt.
+    Held(Reason),
 }
 
 /// One attempt, and what came of it.
@@ -219,8 +219,8 @@ impl Delivery {
         if self.state != DeliveryState::Pending || self.time != attempt.time || attempt.number <= self.attempts {
             return;
         }
-        if let Posted::NotYet(wait) = attempt.posted {
-            self.next_at = attempt.at.checked_add(wait).ok();
+        if let Posted::Held(reason) = attempt.posted {
+            self.reason = Some(reason);
             return;
         }
         self.attempts = attempt.number;
@@ -240,7 +240,7 @@ impl Delivery {
                 (Reason::ReceiverRefused, retry_after.unwrap_or_default())
             }
             Posted::Failed(reason) => (reason, SignedDuration::ZERO),
-            Posted::NotYet(_) => return,
+            Posted::Held(_) => return,
         };
         self.reason = Some(reason);
         let tried = usize::try_from(attempt.number).unwrap_or(usize::MAX);
@@ -317,12 +317,19 @@ impl Outbox {
 
     /// What is ahead of the task is told from `ahead` before its time on. One whose moment has passed when it is first
     /// seen is not told late; an edit moves it, under another id, and what was told of another time stays told.
-    fn head_up(&mut self, action: Action, task: &Task, ahead: Option<SignedDuration>, now: Timestamp) {
+    /// `held`: not now, and perhaps later.
+    fn head_up(&mut self, action: Action, task: &Task, ahead: Option<SignedDuration>, held: bool, now: Timestamp) {
         let moment = ahead.and_then(|ahead| Some((task.time, task.time.checked_sub(ahead).ok()?)));
         let Some((time, since)) = moment else {
+            let moot = task.called_at.is_none() && matches!(task.state, TaskState::Pending | TaskState::Cancelled);
             return match self.get_mut(action) {
-                Some(known) if known.state == DeliveryState::Pending => known.end(DeliveryState::Expired, None),
-                Some(known) if known.state == DeliveryState::Scheduled => self.withdraw(action),
+                Some(known) if known.state == DeliveryState::Pending && !(moot && now < known.time) => {
+                    known.end(DeliveryState::Expired, None);
+                }
+                // Called off before its time: there is nothing to announce.
+                Some(known) if matches!(known.state, DeliveryState::Scheduled | DeliveryState::Pending) => {
+                    self.withdraw(action);
+                }
                 _ => {}
             };
         };
@@ -332,8 +339,10 @@ impl Outbox {
                 DeliveryState::Scheduled | DeliveryState::Pending if time <= now => {
                     known.end(DeliveryState::Expired, None);
                 }
-                DeliveryState::Scheduled if known.since == since && since <= now => {
+                DeliveryState::Pending if held => known.state = DeliveryState::Scheduled,
+                DeliveryState::Scheduled if known.since == since && since <= now && !held => {
                     known.state = DeliveryState::Pending;
+                    self.hasten(now);
                 }
                 DeliveryState::Scheduled if known.since != since && since > now => known.since = since,
                 DeliveryState::Scheduled if known.since != since => self.withdraw(action),
@@ -354,10 +363,33 @@ impl Outbox {
         if self.get(action).is_some() {
             return;
         }
-        for earlier in self.0.iter_mut().filter(|delivery| delivery.state == DeliveryState::Pending) {
-            earlier.next_at = earlier.next_at.map(|at| at.min(now));
-        }
+        self.hasten(now);
         self.put(Delivery::new(action, task.time, now, DeliveryState::Pending));
+    }
+
+    /// What waits is tried at once.
+    fn hasten(&mut self, now: Timestamp) {
+        for waiting in self.0.iter_mut().filter(|delivery| delivery.state == DeliveryState::Pending) {
+            waiting.next_at = waiting.next_at.map(|at| at.min(now));
+        }
+    }
+
+    /// What was owed for longer than all its waits is given up: held back for our own reasons, or by its receiver's host.
+    fn give_up(&mut self, now: Timestamp, timings: &Timings) {
+        for owed in self.0.iter_mut().filter(|delivery| delivery.state == DeliveryState::Pending) {
+            if owed.since.checked_add(timings.delivery_age()).is_ok_and(|at| at <= now) {
+                owed.end(DeliveryState::Failed, None);
+            }
+        }
+    }
+
+    /// A receiver may have had what was replaced meanwhile: an edit back to it is no news.
+    fn told_late(&mut self, attempt: &Attempt) {
+        let arrived = matches!(attempt.posted, Posted::Accepted { .. } | Posted::Failed(Reason::ReceiverUnreachable));
+        let Some(known) = self.get_mut(attempt.action).filter(|known| known.time != attempt.time) else { return };
+        if arrived && attempt.action.ahead() && !known.told.contains(&attempt.time) {
+            known.told.push(attempt.time);
+        }
     }
 
     /// What is owed is owed no more.
@@ -379,13 +411,17 @@ impl Outbox {
     fn alarms(&self, window: &Window, alarm: &mut Alarm, timings: &Timings) {
         for delivery in &self.0 {
             match delivery.state {
-                DeliveryState::Scheduled => alarm.at(delivery.since),
+                DeliveryState::Scheduled => {
+                    alarm.at(delivery.since);
+                    alarm.at(delivery.time);
+                }
                 DeliveryState::Pending => {
                     alarm.at(delivery.due());
                     if delivery.action.ahead() {
                         alarm.at(delivery.time);
                     }
-                    if let Some(at) = last_chance(delivery, timings).filter(|_| window.deleting()) {
+                    let age = delivery.since.checked_add(timings.delivery_age()).ok();
+                    for at in age.into_iter().chain(last_chance(window, delivery, timings)) {
                         alarm.at(at);
                     }
                 }
@@ -395,9 +431,9 @@ impl Outbox {
     }
 }
 
-/// How long a deleted object waits for this delivery.
-fn last_chance(delivery: &Delivery, timings: &Timings) -> Option<Timestamp> {
-    delivery.since.checked_add(timings.deliver_before_deletion).ok()
+/// How long a deleted object waits for this delivery: from its deletion, or from what happened since.
+fn last_chance(window: &Window, delivery: &Delivery, timings: &Timings) -> Option<Timestamp> {
+    window.deleted_at?.max(delivery.since).checked_add(timings.deliver_before_deletion).ok()
 }
 
 /// The outbox of a window, from what its record said before to what it says now.
@@ -409,28 +445,34 @@ pub(crate) fn step(
     (now, timings, alarm): (Timestamp, &Timings, &mut Alarm),
 ) {
     let mut outbox = std::mem::take(&mut record.outbox);
-    if let Some(attempt) = attempt
-        && let Some(delivery) = outbox.get_mut(attempt.action)
-    {
-        delivery.attempted(attempt, &window.id, timings);
+    if let Some(attempt) = attempt {
+        outbox.told_late(attempt);
+        if let Some(delivery) = outbox.get_mut(attempt.action) {
+            delivery.attempted(attempt, &window.id, timings);
+        }
     }
     match &window.heads_up {
         Some(heads_up) => {
             let (start, stop) = heads_up_of(window, record, heads_up);
-            outbox.head_up(Action::NotifyActivate, &record.activation, start, now);
+            outbox.head_up(Action::NotifyActivate, &record.activation, start, !window.may_start(), now);
             if was_open(before, |record| &record.activation) && tells(&record.activation) {
                 outbox.happened(Action::Activate, &record.activation, now);
             }
-            outbox.head_up(Action::NotifyDeactivate, &record.deactivation, stop, now);
+            let held = record.activation.is_pending() && !window.may_start();
+            outbox.head_up(Action::NotifyDeactivate, &record.deactivation, stop, held, now);
             if was_open(before, |record| &record.deactivation) && tells(&record.deactivation) {
                 outbox.happened(Action::Deactivate, &record.deactivation, now);
             }
         }
         None => outbox.drop_owed(Reason::NoReceiver, |_| true),
     }
-    if window.deleting() {
-        outbox.drop_owed(Reason::Deleted, |delivery| last_chance(delivery, timings).is_none_or(|at| at <= now));
+    if let Some(deleted_at) = window.deleted_at {
+        for owed in outbox.0.iter_mut().filter(|owed| owed.attempted_at.is_some_and(|at| at < deleted_at)) {
+            owed.next_at = owed.next_at.map(|at| at.min(now));
+        }
+        outbox.drop_owed(Reason::Deleted, |delivery| last_chance(window, delivery, timings).is_none_or(|at| at <= now));
     }
+    outbox.give_up(now, timings);
     outbox.alarms(window, alarm, timings);
     record.outbox = outbox;
 }
@@ -442,7 +484,7 @@ fn heads_up_of(
     heads_up: &HeadsUp,
 ) -> (Option<SignedDuration>, Option<SignedDuration>) {
     let open = |task: &Task| task.is_pending() && task.called_at.is_none();
-    let to_start = open(&record.activation) && window.may_start() && !window.cancel && !window.deleting();
+    let to_start = open(&record.activation) && !window.cancel && !window.deleting();
     let to_stop = open(&record.deactivation)
         && !window.cancel
         && !window.deleting()

@@ -52,6 +52,9 @@ pub struct Timings {
     pub delivery_waits: [SignedDuration; 9],
     /// How long a deleted object waits for a notification that is owed. 30 s.
     pub deliver_before_deletion: SignedDuration,
+    /// How long a notification that cannot be sent for our own reasons, or finds no room, is held before it is looked at
+    /// again. 30 s.
+    pub delivery_hold: SignedDuration,
 }
 
 const MIN: i64 = 60;
@@ -84,6 +87,7 @@ impl Default for Timings {
             delivery_waits: [5, 5 * MIN, 30 * MIN, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR]
                 .map(s),
             deliver_before_deletion: s(30),
+            delivery_hold: s(30),
         }
     }
 }
@@ -131,6 +135,7 @@ impl Timings {
             give_up_refused,
             delivery_waits,
             deliver_before_deletion,
+            delivery_hold,
         } = Self::default();
         Self {
             channel_turn: channel_turn / by,
@@ -155,7 +160,13 @@ impl Timings {
             give_up_refused: give_up_refused / by,
             delivery_waits: delivery_waits.map(|wait| wait / by),
             deliver_before_deletion: deliver_before_deletion / by,
+            delivery_hold: delivery_hold / by,
         }
+    }
+
+    /// After so long a notification is given up, however often it was sent: all its waits, spread as far as they can be.
+    pub fn delivery_age(&self) -> SignedDuration {
+        self.delivery_waits.iter().fold(SignedDuration::ZERO, |all, wait| all + *wait / 4 * 5)
     }
 
     /// Checks the ratios that the rules rely on.

@@ -84,6 +84,8 @@ pub struct Window {
     pub heads_up: Option<HeadsUp>,
     /// Whether the object is being deleted.
     pub deletion: Deletion,
+    /// When it was deleted, as the apiserver has it.
+    pub deleted_at: Option<Timestamp>,
     /// Our finalizer stands on the object. Without it nothing is called for this window.
     pub finalizer: bool,
     /// What of the object this binary could not read, if anything: then it makes no start, and still the stop.

@@ -78,6 +78,7 @@ pub(super) struct Stored {
     pub(super) resource_version: String,
     pub(super) created: Timestamp,
     pub(super) deletion: Deletion,
+    deleted_at: Option<Timestamp>,
     pub(super) finalizers: Vec<String>,
     pub(super) spec: Spec,
     /// The status that the apiserver has acknowledged.
@@ -141,6 +142,7 @@ impl Stored {
             resource_version: metadata.resource_version.clone().unwrap_or_default(),
             created: metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |at| at.0),
             deletion: deletion(&metadata),
+            deleted_at: deleted_at(&metadata),
             finalizers: metadata.finalizers.clone().unwrap_or_default(),
             spec: Spec {
                 account: ObjectName::new(namespace, spec.account_ref.name),
@@ -187,6 +189,7 @@ impl Stored {
             generation: metadata.generation.unwrap_or(0),
             resource_version: metadata.resource_version.clone().unwrap_or_default(),
             deletion: deletion(metadata),
+            deleted_at: deleted_at(metadata),
             finalizers: metadata.finalizers.clone().unwrap_or_default(),
             acknowledged: Acknowledged::of(Some(&newer.read_status())),
             spec: Spec { undecodable: Some(why.to_string()), ..self.spec.clone() },
@@ -221,6 +224,7 @@ impl Stored {
                 stop: SignedDuration::from_secs(i64::from(receiver.ahead.1)),
             }),
             deletion: self.deletion,
+            deleted_at: self.deleted_at,
             finalizer: self.has_finalizer(),
             undecodable: self.spec.undecodable.clone(),
             definition_lacks: None,
@@ -269,6 +273,10 @@ impl Stored {
         let number = |stored: &Self| version_number(&stored.resource_version);
         !other.void && matches!((number(self), number(other)), (Some(mine), Some(theirs)) if mine < theirs)
     }
+}
+
+fn deleted_at(metadata: &ObjectMeta) -> Option<Timestamp> {
+    metadata.deletion_timestamp.as_ref().map(|at| at.0)
 }
 
 fn deletion(metadata: &ObjectMeta) -> Deletion {

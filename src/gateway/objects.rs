@@ -1,10 +1,13 @@
 //! An account's objects at the apiserver. What is read is what is stored now, whichever replica is asked; what is
 //! written carries the version that it was decided on.
 
+use std::time::Duration;
+
 use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, DynamicObject, TypeMeta};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::api::{JobStartStop, JobStartStopSpec, Workflow, workflow::workflow_id};
 
@@ -18,6 +21,9 @@ use super::upstream::ask;
 
 /// How often a write is tried that meets other writers.
 const TRIES: usize = 5;
+
+/// How long an answer waits for the id to be written.
+const PUBLISH: Duration = Duration::from_secs(3);
 
 /// How many objects the apiserver is asked for at once.
 const PART: std::ops::RangeInclusive<usize> = 100..=500;
@@ -101,6 +107,9 @@ impl<'a> Objects<'a> {
         let Some(object) = self.get(&request.object).await? else { return Ok(None) };
         let same = object.annotations().get(REQUEST).is_some_and(|digest| *digest == request.digest);
         if same && self.is_of_account(&object) {
+            if object.metadata.deletion_timestamp.is_some() {
+                return Err(Invalid::new("Idempotency-Key names a workflow whose object is being deleted").into());
+            }
             return Ok(Some(object));
         }
         Err(Invalid::new("Idempotency-Key was used before, with another body").into())
@@ -108,7 +117,13 @@ impl<'a> Objects<'a> {
 
     /// Writes the id into the status, where every replica finds it. The controller would, but later; where this fails
     /// it still will, and a window that is stored is not answered as one that is not.
-    async fn published(&self, mut object: DynamicObject) -> DynamicObject {
+    async fn published(&self, object: DynamicObject) -> DynamicObject {
+        let stored = object.clone();
+        // The client waits, and the object is there: without an answer it would make another.
+        timeout(PUBLISH, self.publish(object)).await.unwrap_or(stored)
+    }
+
+    async fn publish(&self, mut object: DynamicObject) -> DynamicObject {
         let name = object.name_any();
         for _ in 0..TRIES {
             let id = workflow_id(object.uid().as_deref().unwrap_or_default());

@@ -29,6 +29,9 @@ pub enum Outcome {
     NotAllowed(NotAllowed),
     /// There is no answer. The receiver may have the notification all the same.
     Unanswered(Unanswered),
+    /// Nothing was sent, because it was not wanted any more when its turn came. No attempt; only
+    /// [`Queue`](super::Queue) says so.
+    NotWanted,
     /// Nothing was sent, because the receiver's host has asked for time. No attempt; only [`Queue`](super::Queue) says
     /// so.
     NotYet {
@@ -93,6 +96,7 @@ impl fmt::Display for Outcome {
             Self::Gone => f.write_str("the receiver is gone (HTTP 410)"),
             Self::NotAllowed(why) => write!(f, "not allowed: {why}"),
             Self::Unanswered(why) => write!(f, "no answer: {why}"),
+            Self::NotWanted => f.write_str("not sent: not wanted any more"),
             Self::NotYet { wait } => write!(f, "not sent: the receiver's host has asked for {wait:#} more"),
         }
     }

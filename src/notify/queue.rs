@@ -58,6 +58,7 @@ struct State {
 
 struct Queued {
     post: Post,
+    wanted: Box<dyn Fn() -> bool + Send>,
     then: Box<dyn FnOnce(Outcome) + Send>,
 }
 
@@ -76,12 +77,23 @@ impl Queue {
     /// Puts a post in for one attempt. `then` is called once with what came of it, from within [`run`](Self::run) and
     /// under no lock; never if this fails or the queue stops before.
     pub fn push(&self, post: Post, then: impl FnOnce(Outcome) + Send + 'static) -> Result<(), Later> {
+        self.push_if(post, || true, then)
+    }
+
+    /// The same; when its turn has come, it is sent only if it is still `wanted`. Its host may keep it waiting for hours,
+    /// in which its window is edited, or what it announces comes.
+    pub fn push_if(
+        &self,
+        post: Post,
+        wanted: impl Fn() -> bool + Send + 'static,
+        then: impl FnOnce(Outcome) + Send + 'static,
+    ) -> Result<(), Later> {
         let mut state = self.lock();
         if state.stopped {
             return Err(Later);
         }
         let host = Arc::clone(post.url.host());
-        state.turns.push(&host, Queued { post, then: Box::new(then) }).map_err(|_| Later)?;
+        state.turns.push(&host, Queued { post, wanted: Box::new(wanted), then: Box::new(then) }).map_err(|_| Later)?;
         drop(state);
         self.pushed.notify_one();
         Ok(())
@@ -122,17 +134,18 @@ impl Queue {
         loop {
             let mut state = self.lock();
             let (host, queued) = state.turns.next()?;
-            let Some(known) = state.known(&host, &queued.post, self.clock.boottime()) else {
-                return Some((host, queued));
-            };
-            state.turns.done(&host);
+            let known = state.known(&host, &queued.post, self.clock.boottime());
             drop(state);
-            (queued.then)(known);
+            // Asked under no lock of ours: it takes one of its own.
+            let settled = known.or_else(|| (!(queued.wanted)()).then_some(Outcome::NotWanted));
+            let Some(settled) = settled else { return Some((host, queued)) };
+            self.lock().turns.done(&host);
+            (queued.then)(settled);
         }
     }
 
     async fn attempt(&self, host: Arc<str>, queued: Queued) {
-        let Queued { post, then } = queued;
+        let Queued { post, then, .. } = queued;
         let outcome = self.sender.send(&post, self.clock.now()).await;
         let mut state = self.lock();
         state.learn(&host, &post, outcome, self.clock.boottime());

@@ -281,8 +281,7 @@ impl Metrics {
             Posted::Accepted { .. } => "Delivered",
             Posted::Refused { .. } => Reason::ReceiverRefused.as_str(),
             Posted::Gone => Reason::ReceiverGone.as_str(),
-            Posted::Failed(reason) => reason.as_str(),
-            Posted::NotYet(_) => return,
+            Posted::Failed(reason) | Posted::Held(reason) => reason.as_str(),
         };
         self.notifications.get_or_create(&Notification { action: action.as_str(), outcome }).inc();
     }

@@ -192,17 +192,88 @@ fn fewer_or_more_seconds_ahead_move_it_too() {
 
 #[test]
 fn what_is_called_off_is_not_announced() {
-    for call_off in [
-        |window: &mut Window| window.cancel = true,
-        |window: &mut Window| window.suspend = true,
-        |window: &mut Window| window.deletion = Deletion::Meant,
-    ] {
+    for call_off in
+        [|window: &mut Window| window.cancel = true, |window: &mut Window| window.deletion = Deletion::Meant]
+    {
         let mut desk = Desk::new();
         desk.wait(0);
         call_off(&mut desk.window);
         desk.wait(401);
         assert_eq!(desk.wanted(401), None);
     }
+}
+
+#[test]
+fn what_is_called_off_while_it_is_being_delivered_is_withdrawn_and_not_lost() {
+    let mut desk = Desk::new();
+    desk.wait(0);
+    desk.wait(400);
+    desk.answer(400, DOWN);
+    desk.window.cancel = true;
+    desk.wait(402);
+    assert_eq!(desk.record.outbox.get(Action::NotifyActivate), None);
+}
+
+#[test]
+fn suspended_a_heads_up_is_held_and_sent_on_resuming_as_long_as_it_announces_something() {
+    let mut desk = Desk::new();
+    desk.wait(0);
+    desk.window.suspend = true;
+    desk.wait(400);
+    assert_eq!((desk.wanted(400), desk.all()[0]), (None, ("notify-activate", "scheduled")));
+    desk.window.suspend = false;
+    desk.wait(700);
+    assert!(desk.wanted(700).is_some());
+    desk.answer(700, DOWN);
+    desk.window.suspend = true;
+    desk.wait(706);
+    assert_eq!(desk.wanted(706), None);
+    desk.wait(1000);
+    assert_eq!(desk.all()[0], ("notify-activate", "expired"));
+}
+
+#[test]
+fn what_we_cannot_send_ourselves_is_held_without_an_attempt_and_given_up_only_by_its_age() {
+    let mut desk = Desk::new();
+    desk.started(1000);
+    for now in [1000, 1030, 300_000] {
+        desk.answer(now, Posted::Held(Reason::SigningSecretUnusable));
+        let held = desk.record.outbox.get(Action::Activate).unwrap();
+        assert_eq!((held.state, held.attempts), (DeliveryState::Pending, 0));
+        assert_eq!(held.reason, Some(Reason::SigningSecretUnusable));
+    }
+    let age = desk.timings.delivery_age().as_secs();
+    desk.wait(1001 + age);
+    let last = desk.record.outbox.get(Action::Activate).unwrap();
+    assert_eq!((last.state, last.reason), (DeliveryState::Failed, Some(Reason::SigningSecretUnusable)));
+}
+
+#[test]
+fn a_heads_up_that_falls_due_has_what_waits_before_it_tried_at_once() {
+    let mut desk = Desk::new();
+    desk.wait(0);
+    desk.started(900);
+    desk.answer(900, DOWN);
+    desk.wait(907);
+    desk.answer(907, DOWN);
+    desk.answer(1207 + 75, DOWN);
+    assert_eq!(desk.wanted(1399), None, "half an hour to go");
+    desk.wait(1400);
+    assert_eq!(desk.wanted(1400).as_deref(), Some("0fab-activate"));
+}
+
+#[test]
+fn what_arrived_while_an_edit_replaced_it_is_known_as_told() {
+    let mut desk = Desk::new();
+    desk.wait(0);
+    desk.wait(400);
+    desk.step(410, |record| record.activation.time = at(3000), None);
+    let late = Attempt { action: Action::NotifyActivate, time: at(1000), number: 1, at: at(411), posted: OK };
+    desk.step(411, |_| {}, Some(late));
+    desk.window.heads_up = Some(ahead(300, 600));
+    desk.step(412, |record| record.activation.time = at(1000), None);
+    desk.wait(700);
+    assert_eq!(desk.wanted(700), None);
 }
 
 #[test]
@@ -312,11 +383,27 @@ fn a_deleted_object_waits_half_a_minute_for_what_it_owes() {
     let mut desk = Desk::new();
     desk.settle(2000, |record| &mut record.deactivation, TaskState::Finished, Reason::Stopped);
     desk.window.deletion = Deletion::Meant;
+    desk.window.deleted_at = Some(at(2000));
     assert_eq!(desk.wait(2001), Some(at(2030)));
     assert!(desk.record.outbox.owes());
     desk.wait(2030);
     assert_eq!(desk.all(), [("deactivate", "dropped")]);
     assert_eq!(desk.record.outbox.get(Action::Deactivate).unwrap().reason, Some(Reason::Deleted));
+}
+
+#[test]
+fn deleting_has_what_waits_tried_once_more() {
+    let mut desk = Desk::new();
+    desk.started(1000);
+    desk.answer(1000, DOWN);
+    desk.wait(1007);
+    desk.answer(1007, DOWN);
+    desk.window.deletion = Deletion::Meant;
+    desk.window.deleted_at = Some(at(1100));
+    desk.wait(1100);
+    assert!(desk.wanted(1100).is_some(), "not due for minutes");
+    desk.answer(1100, OK);
+    assert!(!desk.record.outbox.owes());
 }
 
 #[test]

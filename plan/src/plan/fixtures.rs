@@ -27,6 +27,7 @@ pub(crate) fn window(id: &str) -> Window {
         ttl: None,
         heads_up: None,
         deletion: Deletion::No,
+        deleted_at: None,
         finalizer: true,
         undecodable: None,
         definition_lacks: None,

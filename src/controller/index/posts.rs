@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use plan::outbox::Action;
 use plan::workflow::{KnownTask, as_of, shown};
-use plan::{Attempt, Delivery, JobKey, ObjectName, Posted, Reason, Record, TaskState, WindowId};
+use plan::{Attempt, Delivery, DeliveryState, JobKey, ObjectName, Posted, Reason, Record, TaskState, WindowId};
 use serde::Serialize;
 
 use crate::api::Workflow;
@@ -16,12 +16,13 @@ use crate::notify::{Post, ReceiverUrl};
 use super::Index;
 
 /// A notification that is to be sent now.
-#[derive(Debug)]
 pub(in crate::controller) struct Posting {
     pub(in crate::controller) window: ObjectName,
     pub(in crate::controller) action: Action,
     /// The planned time that it is about.
     pub(in crate::controller) time: Timestamp,
+    /// Where it goes.
+    url: Box<str>,
     /// The how-manieth attempt it is.
     pub(in crate::controller) number: u32,
 }
@@ -76,6 +77,7 @@ impl Index {
             window: stored.name.clone(),
             action: delivery.action,
             time: delivery.time,
+            url: receiver.url.clone(),
             number: delivery.attempts + 1,
         };
         let letter = self.letter(stored, receiver, delivery, &planned.record).unwrap_or_else(Letter::Unsendable);
@@ -83,11 +85,27 @@ impl Index {
         Some((posting, letter))
     }
 
+    /// What is on its way is what would be sent now.
+    pub(in crate::controller) fn still_wanted(&self, id: &WindowId, posting: &Posting) -> bool {
+        let Some(stored) = self.windows.get(id) else { return false };
+        let owed = stored.planned.as_ref().and_then(|planned| planned.record.outbox.get(posting.action));
+        let owed = owed.is_some_and(|owed| owed.state == DeliveryState::Pending && owed.time == posting.time);
+        owed && stored.spec.receiver.as_ref().is_some_and(|receiver| receiver.url == posting.url)
+    }
+
+    /// Nothing was sent of it, and it stays under way. Why is planned on.
+    pub(in crate::controller) fn held(&mut self, id: &WindowId, attempt: Attempt) -> BTreeSet<JobKey> {
+        if let Some(stored) = self.windows.get_mut(id) {
+            stored.attempt = Some(Box::new(attempt));
+        }
+        self.job_of.get(id).cloned().into_iter().collect()
+    }
+
     /// It is not under way any more; what came of it is planned on.
     pub(in crate::controller) fn posted(&mut self, id: &WindowId, attempt: Option<Attempt>) -> BTreeSet<JobKey> {
         self.posting.remove(id);
-        if let Some(stored) = self.windows.get_mut(id) {
-            stored.attempt = attempt.map(Box::new);
+        if let (Some(stored), Some(attempt)) = (self.windows.get_mut(id), attempt) {
+            stored.attempt = Some(Box::new(attempt));
         }
         self.job_of.get(id).cloned().into_iter().collect()
     }

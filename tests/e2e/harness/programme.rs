@@ -46,6 +46,9 @@ static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
 /// Parts whose scenes are played alone, since each of them is a crowd itself.
 const ALONE: [&str; 3] = ["crowd::", "amid::", "steps::"];
 
+/// Parts whose scenes start many processes, or make many objects: each takes the places of so many others.
+const BUSY: (&str, usize) = ("http", 6);
+
 thread_local! {
     /// What the last panic of this thread said, and where.
     static WORDS: RefCell<String> = const { RefCell::new(String::new()) };
@@ -99,7 +102,12 @@ fn keep_words_of_panics() {
 fn start(scene: &Scene) -> JoinHandle<End> {
     let play = scene.play;
     let alone = ALONE.iter().any(|part| scene.name.starts_with(part));
-    let places = u32::try_from(if alone { AT_ONCE } else { 1 }).unwrap();
+    let places = match scene.name.starts_with(BUSY.0) {
+        _ if alone => AT_ONCE,
+        true => BUSY.1,
+        false => 1,
+    };
+    let places = u32::try_from(places).unwrap();
     let scene = move || {
         runtime().block_on(async {
             let _place = PLACES.acquire_many(places).await.unwrap();
