@@ -40,14 +40,14 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
 /// How many scenes are played at once; further ones wait, so that none waits for a starved machine instead.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 12;
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
 
 /// Parts whose scenes are played alone, since each of them is a crowd itself.
 const ALONE: [&str; 3] = ["crowd::", "amid::", "steps::"];
 
 /// Parts whose scenes start many processes, or make many objects: each takes the places of so many others.
-const BUSY: (&str, usize) = ("http", 6);
+const BUSY: (&str, usize) = ("http", 4);
 
 thread_local! {
     /// What the last panic of this thread said, and where.

@@ -213,7 +213,7 @@ fn fields(value: &Value, path: &str, into: &mut BTreeSet<String>) {
 
 /// Each window is named after how it ends up.
 async fn play_every_phase(stage: &Stage) {
-    let (soon, later, hour, two_hours) = (in_seconds(1), in_seconds(3), in_seconds(3600), in_seconds(7200));
+    let (soon, later, hour, two_hours) = (in_seconds(2), in_seconds(8), in_seconds(3600), in_seconds(7200));
     let (on, over, left) = (stage.channel("on").await, stage.channel("over").await, stage.channel("left").await);
     let (held, kept, unknown) = (stage.channel("held").await, stage.channel("kept").await, stage.no_channel("unknown"));
     let event = stage.channel_that_is("event", json!({ "static": false })).await;
