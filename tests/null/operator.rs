@@ -36,6 +36,8 @@ struct Arguments {
     lease_name: Option<String>,
     #[arg(long)]
     deletion_policy: Option<String>,
+    #[arg(long)]
+    allow_notification_cidr: Vec<String>,
 }
 
 #[tokio::main]

@@ -30,6 +30,11 @@ async fn sign_with(stage: &Stage, entries: &[(&str, &str)]) {
     stage.edit_account(json!({ "notifications": { "signingSecretRefs": refs } })).await;
 }
 
+/// What it was sent, once that is enough.
+async fn sent(receiver: &Receiver, enough: impl FnMut(&[Received]) -> bool) -> Vec<Received> {
+    receiver.until(enough, patience()).await.unwrap_or_else(|error| panic!("waited in vain: {error}"))
+}
+
 fn body(received: &Received) -> Value {
     serde_json::from_slice(&received.body).unwrap()
 }
@@ -63,7 +68,7 @@ pub(crate) async fn a_whole_life_is_told_in_the_vendors_bodies_in_order_and_sign
         "description": "The news",
     });
     let window = stage.window("news", &news).between(start, stop).with(ahead).create().await;
-    let letters = receiver.until(|received| received.len() == 4, patience()).await.unwrap();
+    let letters = sent(&receiver, |received| received.len() == 4).await;
     assert_eq!(actions(&letters), ["notify-activate", "activate", "notify-deactivate", "deactivate"]);
     assert!(letters.iter().all(Received::is_verified));
 
@@ -107,7 +112,7 @@ pub(crate) async fn a_failed_start_is_told_with_its_error() {
     let film = stage.channel_that_is("film", json!({ "static": false })).await;
     let url = json!({ "notificationURL": receiver.url() });
     let window = stage.window("film", &film).between(in_seconds(1), in_seconds(600)).with(url).create().await;
-    let letters = receiver.until(|received| !received.is_empty(), patience()).await.unwrap();
+    let letters = sent(&receiver, |received| !received.is_empty()).await;
     let told = body(&letters[0]);
     assert_eq!(told["action"], "activate");
     assert_eq!(told["error"]["reason"], "NotStatic");
@@ -132,7 +137,7 @@ pub(crate) async fn case_99_killed_before_its_delivery_a_notification_comes_afte
     receiver.answer(How::code(204));
     let _operator = restarted(operator).await;
     let more = |received: &[Received]| received.len() > before.len();
-    let letters = receiver.until(more, patience()).await.unwrap();
+    let letters = sent(&receiver, more).await;
     let ids: Vec<&str> = letters.iter().map(|one| one.header("webhook-id")).collect();
     assert!(ids.iter().all(|id| *id == ids[0] && id.contains(&window.uid.replace('-', ""))), "{ids:?}");
     shows(&window, "activate", "delivered", "").await;
@@ -150,7 +155,7 @@ pub(crate) async fn case_93_while_a_secret_is_changed_both_sign_and_each_verifie
     let news = stage.channel("news").await;
     let url = json!({ "notificationURL": receiver.url() });
     stage.window("news", &news).between(in_seconds(1), in_seconds(600)).with(url).create().await;
-    let letters = receiver.until(|received| received.len() == 3, patience()).await.unwrap();
+    let letters = sent(&receiver, |received| received.len() == 3).await;
     assert!(letters.iter().all(Received::is_verified), "by both secrets");
     assert!(letters.iter().all(|one| one.header("webhook-id") == letters[0].header("webhook-id")));
     assert!(letters.iter().all(|one| {
@@ -241,7 +246,7 @@ pub(crate) async fn an_edit_moves_what_is_told_ahead() {
     let window = stage.window("news", &news).between(first, in_seconds(600)).with(ahead).create().await;
     shows(&window, "notify-activate", "scheduled", "").await;
     window.edit(json!({ "activation": { "time": second } })).await;
-    let letters = receiver.until(|received| received.len() == 2, patience()).await.unwrap();
+    let letters = sent(&receiver, |received| received.len() == 2).await;
     assert_eq!(actions(&letters), ["notify-activate", "activate"]);
     assert!(letters[0].at >= plus(second, -3), "not at the moment it was moved from");
     assert_eq!(body(&letters[0])["workflow"]["activation"]["time_utc"], second.as_second());
