@@ -12,6 +12,7 @@ use crate::reason::Reason;
 use crate::record::{Record, Task, TaskState};
 use crate::timings::{Timings, spread_out};
 use crate::window::{HeadsUp, Window};
+use crate::workflow::workflow_id;
 
 /// What a notification tells; the vendor's words (Live API guide, scheduler notifications). In the order in which the
 /// notifications of a window go out.
@@ -194,7 +195,7 @@ impl Delivery {
     /// The id that it is sent under: of the window, the action and, for what is ahead, the time that it announces. The
     /// same at each attempt and in each process.
     pub fn id(&self, window: &WindowId) -> String {
-        let window: String = window.as_str().chars().filter(|c| *c != '-').collect();
+        let window = workflow_id(window.as_str());
         let action = self.action.as_str();
         if self.action.ahead() {
             format!("{window}-{action}-{}", self.time.as_second())
@@ -219,12 +220,10 @@ impl Delivery {
         if self.state != DeliveryState::Pending || self.time != attempt.time || attempt.number <= self.attempts {
             return;
         }
-        if let Posted::Held(reason) = attempt.posted {
-            self.reason = Some(reason);
-            return;
+        if !matches!(attempt.posted, Posted::Held(_)) {
+            self.attempts = attempt.number;
+            self.attempted_at = Some(attempt.at);
         }
-        self.attempts = attempt.number;
-        self.attempted_at = Some(attempt.at);
         let (reason, pause) = match attempt.posted {
             Posted::Accepted { code } => {
                 self.last_code = Some(code);
@@ -240,7 +239,10 @@ impl Delivery {
                 (Reason::ReceiverRefused, retry_after.unwrap_or_default())
             }
             Posted::Failed(reason) => (reason, SignedDuration::ZERO),
-            Posted::Held(_) => return,
+            Posted::Held(reason) => {
+                self.reason = Some(reason);
+                return;
+            }
         };
         self.reason = Some(reason);
         let tried = usize::try_from(attempt.number).unwrap_or(usize::MAX);
@@ -483,9 +485,8 @@ fn heads_up_of(
     record: &Record,
     heads_up: &HeadsUp,
 ) -> (Option<SignedDuration>, Option<SignedDuration>) {
-    let open = |task: &Task| task.is_pending() && task.called_at.is_none();
-    let to_start = open(&record.activation) && !window.cancel && !window.deleting();
-    let to_stop = open(&record.deactivation)
+    let to_start = !record.activation.frozen() && !window.cancel && !window.deleting();
+    let to_stop = !record.deactivation.frozen()
         && !window.cancel
         && !window.deleting()
         && (to_start || record.activation.state == TaskState::Finished || record.has_it_on());

@@ -5,6 +5,11 @@ use jiff::Timestamp;
 use crate::outbox::Action;
 use crate::record::{Task, TaskState};
 
+/// A window's id in the scheduler's form: its uid without dashes, 32 hexadecimal characters as the vendor's have.
+pub fn workflow_id(uid: &str) -> String {
+    uid.chars().filter(|c| *c != '-').collect()
+}
+
 /// What is known of one task, and what its owner wants of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownTask {

@@ -2,6 +2,7 @@
 //! carry (Live API guide, "Scheduling a job start and stop": the answer object).
 
 use plan::TaskState;
+pub use plan::workflow::workflow_id;
 use plan::workflow::{KnownTask, ShownTask, shown};
 use serde::{Deserialize, Serialize};
 
@@ -46,11 +47,6 @@ pub struct WorkflowTask {
 
 /// The scheduler's word for this kind of workflow.
 pub const WORKFLOW_TYPE: &str = "jobstartstop";
-
-/// The uid without dashes: 32 hexadecimal characters, as the vendor's workflow ids have.
-pub fn workflow_id(uid: &str) -> String {
-    uid.chars().filter(|c| *c != '-').collect()
-}
 
 impl Workflow {
     /// The object as the interface shows it. `None`: it has no uid, or no times that can be read.

@@ -104,10 +104,10 @@ impl Index {
     /// It is not under way any more; what came of it is planned on.
     pub(in crate::controller) fn posted(&mut self, id: &WindowId, attempt: Option<Attempt>) -> BTreeSet<JobKey> {
         self.posting.remove(id);
-        if let (Some(stored), Some(attempt)) = (self.windows.get_mut(id), attempt) {
-            stored.attempt = Some(Box::new(attempt));
+        match attempt {
+            Some(attempt) => self.held(id, attempt),
+            None => self.job_of.get(id).cloned().into_iter().collect(),
         }
-        self.job_of.get(id).cloned().into_iter().collect()
     }
 
     fn letter(
