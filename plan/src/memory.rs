@@ -137,6 +137,16 @@ pub struct Look {
     pub failures: u32,
 }
 
+/// A look that was sent and not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Looking {
+    /// Since when.
+    pub(crate) since: Timestamp,
+    /// A list of all the key's jobs is to answer it. It takes a request for every thousand of them, one after the other:
+    /// a quarter of a minute for 100,000.
+    pub(crate) by_list: bool,
+}
+
 /// A run of answers "job not found".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotFound {
@@ -176,8 +186,8 @@ pub struct Memory {
     pub(crate) reading_since: Option<Timestamp>,
     /// The last look by account. One account, most often: a map of the library takes room for eleven.
     looks: Vec<(AccountName, Look)>,
-    /// A look under way: since when.
-    pub(crate) looking_since: Option<Timestamp>,
+    /// A look under way.
+    pub(crate) looking: Option<Looking>,
     /// The last call; most jobs have had none.
     pub(crate) call: Option<Box<Call>>,
     /// Answers "job not found" without a reading since, by account: another key's say nothing.
@@ -284,8 +294,9 @@ impl Memory {
         for at in failed.iter_mut().flat_map(|(asked_at, at)| [asked_at, at]) {
             moved(at);
         }
-        let times = [&mut self.reading_since, &mut self.looking_since, &mut self.keyless_since, under_way, read];
-        for at in times.into_iter().flatten() {
+        let looking = self.looking.as_mut().map(|looking| &mut looking.since);
+        let times = [&mut self.reading_since, &mut self.keyless_since, under_way, read].into_iter().flatten();
+        for at in times.chain(looking) {
             moved(at);
         }
     }
@@ -304,15 +315,24 @@ impl Memory {
         }
     }
 
-    /// A look was sent.
+    /// A look was sent, of this job alone.
     pub fn look_sent(&mut self, at: Timestamp) {
+        self.looks_since(at, false);
+    }
+
+    /// A list was asked for that is to answer for this job too.
+    pub fn list_sent(&mut self, at: Timestamp) {
+        self.looks_since(at, true);
+    }
+
+    fn looks_since(&mut self, since: Timestamp, by_list: bool) {
         self.held_back = None;
-        self.looking_since = Some(at);
+        self.looking = Some(Looking { since, by_list });
     }
 
     /// A look was answered with a reading, of its own or on a page of the job list. An answer that is older than what is known is dropped.
     pub fn look_answered(&mut self, account: &AccountName, seen: Seen) {
-        self.looking_since = None;
+        self.looking = None;
         self.clock_proven = true;
         self.not_found.clear();
         self.rejections.remove(account);
@@ -332,7 +352,7 @@ impl Memory {
 
     /// A look brought no reading.
     pub fn look_failed(&mut self, account: &AccountName, asked_at: Timestamp, at: Timestamp, error: LookError) {
-        self.looking_since = None;
+        self.looking = None;
         if error.reason == Reason::JobNotFound {
             let run = self.not_found.entry(account.clone()).or_insert(NotFound { first: at, last: at, count: 0 });
             run.last = at;
@@ -357,7 +377,7 @@ impl Memory {
 
     /// A look was called off before it was sent.
     pub fn look_dropped(&mut self) {
-        self.looking_since = None;
+        self.looking = None;
     }
 
     /// A call is being sent.
@@ -411,7 +431,7 @@ impl Memory {
 
     /// Nothing is under way.
     pub fn idle(&self) -> bool {
-        self.looking_since.is_none() && !self.call.as_deref().is_some_and(Call::under_way)
+        self.looking.is_none() && !self.call.as_deref().is_some_and(Call::under_way)
     }
 
     /// An activation of ours is under way, or may be: it takes one of the account's slots (vendor: more than five

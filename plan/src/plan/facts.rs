@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Entry, ReadPurpose};
 use crate::ids::AccountName;
 use crate::lease::Term;
-use crate::memory::{Call, Look, LookError, Memory, Outcome, Seen, Verb};
+use crate::memory::{Call, Look, LookError, Looking, Memory, Outcome, Seen, Verb};
 use crate::reading::Reading;
 use crate::reason::Reason;
 use crate::record::{Task, TaskState};
@@ -97,13 +97,27 @@ impl<'a> Facts<'a> {
         self.memory.reading_since.map_or(SignedDuration::ZERO, |since| self.now.duration_since(since))
     }
 
+    /// A look takes longer than a call can wait for.
+    fn looking_for_long(&self) -> bool {
+        self.memory.looking.is_some_and(|looking| self.now >= self.list_waited_for_until(looking))
+    }
+
+    fn list_waited_for_until(&self, looking: Looking) -> Timestamp {
+        later(looking.since, self.timings.read_ahead / 2)
+    }
+
+    /// From when on a look for this purpose may be sent, beside one that is under way; `None`: not before that is
+    /// answered. What a call or a turning channel needs does not wait for a list for long: it may have a hundred pages.
+    pub(crate) fn free_to_look_from(&self, purpose: ReadPurpose) -> Option<Timestamp> {
+        let Some(looking) = self.memory.looking else { return Some(Timestamp::MIN) };
+        let hurried = purpose.needed() || purpose == ReadPurpose::Turning;
+        (looking.by_list && hurried).then(|| self.list_waited_for_until(looking))
+    }
+
     /// A look was tried for what is due at `due` and brought nothing, or is taking too long: for a stop that counts
     /// as billed.
     pub(crate) fn blind(&self, account: &AccountName, due: Timestamp) -> bool {
-        let late = self
-            .memory
-            .looking_since
-            .is_some_and(|since| self.now.duration_since(since) >= self.timings.read_ahead / 2);
+        let late = self.looking_for_long();
         late || self.look_error(account).is_some_and(|_| {
             self.memory.look(account).is_some_and(|look| look.asked_at >= sooner(due, self.timings.reading_fresh))
         })

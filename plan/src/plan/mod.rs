@@ -322,11 +322,10 @@ fn choose_look(drafts: &[Draft], facts: &Facts, alarm: &mut Alarm) -> Option<Wan
     let mut due: BTreeMap<(Timestamp, ReadPurpose), AccountName> = BTreeMap::new();
     for draft in drafts {
         for wish in &draft.look_wishes {
-            due.insert((wish.due, wish.purpose), wish.account.clone());
+            if let Some(free) = facts.free_to_look_from(wish.purpose) {
+                due.insert((wish.due.max(free), wish.purpose), wish.account.clone());
+            }
         }
-    }
-    if facts.memory.looking_since.is_some() {
-        return None;
     }
     for (when, _) in due.keys() {
         alarm.at(*when);

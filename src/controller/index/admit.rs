@@ -157,7 +157,7 @@ impl Index {
             let account = self.take_want(load, key, *urgency).map(|want| account_of(&want).clone());
             let asked = account.and_then(|account| Some((self.client(load, &account)?, account)));
             if let (Some((client, account)), Some(job)) = (asked, self.jobs.get_mut(key)) {
-                job.memory.look_sent(now);
+                job.memory.list_sent(now);
                 asks.get_or_insert((account.clone(), client));
                 jobs.insert(key.clone(), account);
             } else {

@@ -65,6 +65,20 @@ fn reads_just_before_both_calls_so_that_neither_waits() {
     }
 }
 
+/// One of 100,000 jobs has a hundred pages, and takes a quarter of a minute.
+#[test]
+fn a_list_that_is_to_answer_for_the_job_holds_up_neither_call_however_long_it_takes() {
+    for asked in [900_000, 996_000, 997_500, 999_000] {
+        let mut rig = Rig::new().with("w", 1000, 2000);
+        rig.until_ms(asked);
+        rig.memory.list_sent(ms(asked));
+        rig.until_ms(1_996_000);
+        rig.memory.list_sent(ms(1_996_000));
+        rig.until(3000);
+        assert_eq!(rig.calls(), ["activate 1000.000", "deactivate 2000.000"], "asked for at {asked} ms");
+    }
+}
+
 #[test]
 fn the_start_moves_until_it_is_called() {
     for (edit_at, to, expected) in
