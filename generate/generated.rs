@@ -32,8 +32,8 @@ fn template(definition: &str) -> anyhow::Result<String> {
 fn page(values: &str) -> anyhow::Result<String> {
     let mut page = String::from(
         "# Values of the chart\n\n\
-         Made from [`values.yaml`](../charts/jobstartstop/values.yaml) by `make generate`. A name that does not exist, and a \
-         value that\n[`values.schema.json`](../charts/jobstartstop/values.schema.json) does not allow, is refused by Helm.\n\n\
+         Made from [`values.yaml`](../charts/jobstartstop/values.yaml) by `make generate`. Helm refuses a name that does not\n\
+         exist, and a value that [`values.schema.json`](../charts/jobstartstop/values.schema.json) does not allow.\n\n\
          | value | default | |\n| --- | --- | --- |\n",
     );
     for Row { path, default, comment } in rows(values)? {
@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn braces_in_a_definition_are_no_template() {
-        let template = template("kind: X\nmetadata:\n  name: x\nspec:\n  description: as {{ .Release.Name }}\n").unwrap();
+        let template =
+            template("kind: X\nmetadata:\n  name: x\nspec:\n  description: as {{ .Release.Name }}\n").unwrap();
         assert!(template.ends_with("\nspec:\n  description: as {{ \"{{\" }} .Release.Name }}\n"), "{template}");
     }
 

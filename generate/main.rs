@@ -12,7 +12,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let check = env::args().any(|argument| argument == "--check");
     let mut stale = false;
     for (path, content) in generated::files(root)? {
-        let file = root.join(path);
+        let file = root.join(&path);
         if fs::read_to_string(&file).is_ok_and(|found| found == content) {
             continue;
         }
