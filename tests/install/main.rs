@@ -1,8 +1,8 @@
 //! The charts as people install, upgrade and remove them: by the real helm, on a real kube-apiserver.
 //!
 //! The operator runs outside, since no Pod runs there, but as its Deployment says, which is read back from the API
-//! server: the same arguments and environment, the files that would be mounted, the token of its ServiceAccount and no
-//! other right. Addresses are replaced by free ones, and its own times run at a twentieth, as in `tests/e2e`, whose
+//! server: the same arguments and environment, the files that would be mounted, the token of its service account and
+//! no other right. Addresses are replaced by free ones, and its own times run at a twentieth, as in `tests/e2e`, whose
 //! harness this uses.
 //!
 //! Below is the programme; what the charts render without any cluster is in `rendered.rs`.

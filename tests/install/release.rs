@@ -102,7 +102,7 @@ pub(crate) fn example(name: &str, namespaces: &[(&str, &str)]) -> Value {
     serde_norway::from_str(&text).unwrap()
 }
 
-/// The name of the ServiceAccount that a Deployment's Pods run as.
+/// The name of the service account that a Deployment's Pods run as.
 pub(crate) fn account_of(deployment: &Deployment) -> String {
     let pod = deployment.spec.template.spec.as_ref().unwrap();
     pod.service_account_name.clone().expect("the Pods have an account of their own")

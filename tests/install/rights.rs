@@ -157,17 +157,17 @@ impl<'a> Rights<'a> {
     /// The rules that hold for it all over the cluster.
     pub(crate) async fn rules_everywhere(&self) -> Vec<PolicyRule> {
         let client = &self.cluster.plane.client;
-        let (bindings, roles): (Api<ClusterRoleBinding>, Api<ClusterRole>) =
-            (Api::all(client.clone()), Api::all(client.clone()));
+        let bound: Api<ClusterRoleBinding> = Api::all(client.clone());
+        let granted: Api<ClusterRole> = Api::all(client.clone());
         let mut rules = Vec::new();
-        for binding in bindings.list(&ListParams::default()).await.unwrap() {
+        for binding in bound.list(&ListParams::default()).await.unwrap() {
             let subjects = binding.subjects.unwrap_or_default();
             let ours = |subject: &Subject| {
                 let namespace = subject.namespace.as_deref().unwrap_or_default();
                 self.user == format!("system:serviceaccount:{namespace}:{}", subject.name)
             };
             if subjects.iter().any(ours) {
-                rules.extend(roles.get(&binding.role_ref.name).await.unwrap().rules.unwrap_or_default());
+                rules.extend(granted.get(&binding.role_ref.name).await.unwrap().rules.unwrap_or_default());
             }
         }
         rules

@@ -1,4 +1,4 @@
-//! Whose requests the API server serves first when it is busy. Its answers name the FlowSchema and the priority level.
+//! Whose requests the API server serves first when it is busy. Its answers name the flow schema and the priority level.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ async fn as_operator(cluster: &Cluster, release: &Release) -> Client {
     Client::try_from(config).unwrap()
 }
 
-/// How a request was let in: the uids of FlowSchema and priority level.
+/// How a request was let in: the uids of flow schema and priority level.
 async fn let_in_by(client: &Client, method: &Method, path: &str) -> (String, String) {
     let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
     let answer = client.send(request).await.unwrap();

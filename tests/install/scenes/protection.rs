@@ -115,14 +115,14 @@ pub(crate) async fn case_50_a_deleted_namespace_and_a_deleted_owner_take_what_is
     let (owned, whole) = (stage(cluster, "owned").await, stage(cluster, "whole").await);
     let (one, window) = protected(&owned).await;
     let client = cluster.plane.client.clone();
-    let owners: Api<ConfigMap> = Api::namespaced(client.clone(), &owned.namespace);
-    let owner: ConfigMap = serde_json::from_value(json!({ "metadata": { "name": "season" } })).unwrap();
-    let owner = owners.create(&PostParams::default(), &owner).await.unwrap();
-    let reference = json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "season", "uid": owner.uid() });
+    let seasons: Api<ConfigMap> = Api::namespaced(client.clone(), &owned.namespace);
+    let season: ConfigMap = serde_json::from_value(json!({ "metadata": { "name": "season" } })).unwrap();
+    let season = seasons.create(&PostParams::default(), &season).await.unwrap();
+    let reference = json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "season", "uid": season.uid() });
     let windows: Api<JobStartStop> = Api::namespaced(client.clone(), &owned.namespace);
     let patch: Value = json!({ "metadata": { "ownerReferences": [reference] } });
     windows.patch(&window.name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
-    owners.delete("season", &DeleteParams::background()).await.unwrap();
+    seasons.delete("season", &DeleteParams::background()).await.unwrap();
     window.is_gone().await;
     one.was_called(1, 1).await;
 

@@ -13,8 +13,8 @@ const FIELD: &str = "fieldOfTheNextVersion";
 /// Whether the API server stores the field of the next version; what no definition has it drops.
 async fn keeps_the_field(stage: &Stage, name: &str) -> bool {
     let namespace = format!("--namespace={}", stage.namespace);
-    let patch = format!("--patch={{\"spec\": {{\"{FIELD}\": \"kept\"}}}}");
-    stage.plane().kubectl(["patch", "jss", name, &namespace, "--type=merge", &patch]).await;
+    let edit = format!("--patch={{\"spec\": {{\"{FIELD}\": \"kept\"}}}}");
+    stage.plane().kubectl(["patch", "jss", name, &namespace, "--type=merge", &edit]).await;
     let path = format!("--output=jsonpath={{.spec.{FIELD}}}");
     stage.plane().kubectl(["get", "jss", name, &namespace, &path]).await == "kept"
 }
