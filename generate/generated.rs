@@ -1,6 +1,6 @@
 //! The generated files, by their paths from the root.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use anyhow::{Context, bail};
 use serde_norway::Value;
@@ -39,7 +39,7 @@ fn page(values: &str) -> anyhow::Result<String> {
     for Row { path, default, comment } in rows(values)? {
         let default = default.map(|value| format!("`{value}`")).unwrap_or_default();
         let cells = [format!("`{path}`"), default, comment].map(|cell| cell.replace('|', "\\|"));
-        page.push_str(&format!("| {} |\n", cells.join(" | ").replace("|  |", "| |")));
+        writeln!(page, "| {} |", cells.join(" | ").replace("|  |", "| |"))?;
     }
     Ok(page)
 }

@@ -233,7 +233,8 @@ fn the_manifests_in_the_notes_are_windows_and_accounts() {
     let notes = notes(&json!({}));
     let (_, from) = notes.split_once("<<YAML\n").unwrap();
     let (manifests, _) = from.split_once("\n  YAML").unwrap();
-    let manifests = Rendered::of(manifests.lines().map(|line| format!("{}\n", &line[2..])).collect());
+    let lines: Vec<&str> = manifests.lines().map(|line| &line[2..]).collect();
+    let manifests = Rendered::of(lines.join("\n"));
     assert_eq!(manifests.objects.len(), 2);
     serde_json::from_value::<LiveAccount>(manifests.the("LiveAccount").clone()).unwrap();
     serde_json::from_value::<JobStartStop>(manifests.the("JobStartStop").clone()).unwrap();

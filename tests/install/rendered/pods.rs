@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use super::{Rendered, by_default, modes, named, rendered_modes, with};
 
-/// What `restricted` of the Pod Security Standards asks for, and what we ask for beyond it; each is a sentence that is
-/// broken where the function says no.
-const CLAIMS: &[(&str, fn(&Value) -> bool)] = &[
+/// A sentence about a Pod's spec, and whether it holds.
+type Claim = (&'static str, fn(&Value) -> bool);
+
+/// What `restricted` of the Pod Security Standards asks for, and what we ask for beyond it.
+const CLAIMS: &[Claim] = &[
     ("it is in none of its node's namespaces", |pod| {
         ["hostNetwork", "hostPID", "hostIPC"].iter().all(|host| pod.get(host).is_none_or(|value| value == false))
     }),
