@@ -29,22 +29,24 @@ demo: ## See it work, live, in half a minute; SABOTAGE=refuse-start or lose-stop
 
 test: ## Build all there is and run every test, against a real kube-apiserver
 	cargo build --workspace --all-targets
-	@$(TESTBED) binaries --with controller-manager >/dev/null
+	@$(TESTBED) binaries --with controller-manager,helm >/dev/null
 	cargo test --workspace --no-fail-fast
 
 test-null: ## Show that the tests bite: every case has to fail against an operator that does nothing
 	@$(TESTBED) binaries --with controller-manager >/dev/null
 	@tests/null/run.sh
 
-generate: ## Write crds/ anew, from src/api/
+generate: ## Write crds/ and the chart's definitions anew, from src/api/, and docs/chart-values.md from the chart's values
 	cargo run --quiet -- crds --directory crds
+	cargo run --quiet --example generate
 
-check: ## Check formatting, lints, and that crds/ is what src/api/ generates
+check: ## Check formatting, lints, and that generated files are current
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	@mkdir -p $(TARGET)/generated/crds && rm -f $(TARGET)/generated/crds/*
 	cargo run --quiet -- crds --directory $(TARGET)/generated/crds
 	@diff -r crds $(TARGET)/generated/crds || { echo 'crds/ is out of date: run `make generate`'; exit 1; }
+	cargo run --quiet --example generate -- --check
 
 # SCENARIO="idle takeover" measures those only and writes no page; FULL=1 measures with 100,000 windows, too.
 bench: ## Measure with release builds, about 25 minutes, and write the figures into docs/ and README.md; FULL=1 for more

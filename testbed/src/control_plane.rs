@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     binaries::{self, Tool},
     error::{Doing as _, Error, Result},
+    helm::Helm,
     hex, kubeconfig,
     kubectl::Kubectl,
     ports::on_free_ports,
@@ -123,6 +124,11 @@ impl ControlPlane {
         &self.kubectl
     }
 
+    /// `helm` as admin; it is built first where it has to be.
+    pub fn helm(&self) -> Result<Helm> {
+        Helm::new(&self.run, &self.kubeconfig)
+    }
+
     /// The API server's process, to freeze, kill or restart; an error on a cluster that is not ours.
     pub fn apiserver(&self) -> Result<&Process> {
         self.own("its API server is no process of ours").map(|own| &own.apiserver)
@@ -173,6 +179,8 @@ impl ControlPlane {
             .arg(flag("--kubeconfig", &self.kubeconfig))
             .arg(flag("--service-account-private-key-file", &own.key))
             .arg(format!("--controllers={CONTROLLERS}"))
+            // Each controller with the service account and the rights that it has in a cluster, not as admin.
+            .arg("--use-service-account-credentials=true")
             .args(["--leader-elect=false", "--secure-port=0"])
             .grace(Duration::ZERO)
             .start(&self.run)?;

@@ -1,4 +1,9 @@
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
 
 use serde_json::{Value, json};
 
@@ -18,7 +23,9 @@ pub(crate) fn write(path: &Path, cluster: &Value, token: &str, namespace: &str) 
         }],
     });
     let yaml = serde_norway::to_string(&config).map_err(|error| invalid(path, error))?;
-    fs::write(path, yaml).doing(|| format!("writing {}", path.display()))
+    // It holds a token: for its owner only, else helm warns of it with every command.
+    let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(yaml.as_bytes())).doing(|| format!("writing {}", path.display()))
 }
 
 /// The cluster that a kubeconfig's current context names, fit for a kubeconfig in another folder.

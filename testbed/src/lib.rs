@@ -28,8 +28,10 @@
 //! | `TESTBED_KEEP` | when set, temporary folders stay, with their logs |
 
 pub mod binaries;
+mod command;
 mod control_plane;
 mod error;
+mod helm;
 mod kubeconfig;
 mod kubectl;
 mod operator;
@@ -55,9 +57,11 @@ use std::{
 
 pub use crate::{
     binaries::Tool,
+    command::Output,
     control_plane::{ControlPlane, Options},
     error::{Error, Result},
-    kubectl::{Kubectl, Output},
+    helm::Helm,
+    kubectl::Kubectl,
     operator::Operator,
     process::{Launch, Process, Signal},
     proxy::ApiProxy,
