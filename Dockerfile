@@ -10,9 +10,7 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/target \
-    CARGO_TARGET_DIR=/target make static REVISION="$REVISION" && \
-    install -D --mode=0555 "/target/$(uname -m)-unknown-linux-gnu/release/jobstartstop" /image/jobstartstop && \
-    install -D --mode=0444 LICENSE /image/licenses/LICENSE
+    CARGO_TARGET_DIR=/target make image REVISION="$REVISION" DIST=/dist ROOT=/root-of-image
 
 FROM scratch
 ARG REVISION=unknown
@@ -21,8 +19,7 @@ LABEL org.opencontainers.image.title="jobstartstop" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.source="https://github.com/jobstartstop/jobstartstop" \
       org.opencontainers.image.revision="$REVISION"
-COPY --from=build /image/jobstartstop /jobstartstop
-COPY --from=build /image/licenses/LICENSE /licenses/LICENSE
+COPY --from=build /root-of-image/ /
 USER 65532:65532
 WORKDIR /
 EXPOSE 8080/tcp

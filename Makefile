@@ -18,6 +18,8 @@ BENCH    := $(if $(filter-out 0 no,$(FULL)),--full) $(if $(SCENARIO),$(addprefix
 DIST              ?= dist
 REVISION          ?= $(or $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null),unknown)
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+# The files of the image in a folder of their own, too: for the Dockerfile.
+ROOT              ?=
 PACKAGING         ?= cargo run --locked --quiet --package packaging --
 TRIPLE    := $(shell uname -m)-unknown-linux-gnu
 STATIC    := $(TARGET)/$(TRIPLE)/release/jobstartstop
@@ -63,9 +65,8 @@ static: ## Build the program of the image: everything is linked in, for this mac
 
 image: static ## Write the container image and its bill of materials into dist/, without a container engine
 	@mkdir -p $(DIST)
-	@SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' $(PACKAGING) image --binary $(STATIC) --revision '$(REVISION)' \
-		--folder $(DIST)/image --archive $(DIST)/image.tar
-	@SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' $(PACKAGING) sbom --target $(TRIPLE) --file $(DIST)/sbom.cdx.json
+	@SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' $(PACKAGING) --binary $(STATIC) --revision '$(REVISION)' \
+		--folder $(DIST)/image --archive $(DIST)/image.tar --sbom $(DIST)/sbom.cdx.json $(if $(ROOT),--root $(ROOT))
 
 # SCENARIO="idle takeover" measures those only and writes no page; FULL=1 measures with 100,000 windows, too.
 bench: ## Measure with release builds, about 25 minutes, and write the figures into docs/ and README.md; FULL=1 for more

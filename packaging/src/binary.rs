@@ -12,6 +12,13 @@ pub struct Platform {
     pub os: &'static str,
 }
 
+impl Platform {
+    /// The compiler's words for it.
+    pub fn target(self) -> &'static str {
+        if self.architecture == "arm64" { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" }
+    }
+}
+
 /// A program that may go into an image.
 #[derive(Clone, Debug)]
 pub struct Binary {

@@ -34,6 +34,8 @@ pub struct Image {
     pub created: Timestamp,
     /// The program, for each platform once.
     pub binaries: Vec<Binary>,
+    /// Who made what is built into them, and under which licence.
+    pub notices: String,
 }
 
 /// Why an image cannot be written.
@@ -76,7 +78,7 @@ impl Image {
     }
 
     fn manifest(&self, layout: &Layout, binary: &Binary) -> Result<Descriptor, ImageError> {
-        let files = archive(&contents(binary), self.seconds())?;
+        let files = self.files(binary)?;
         let layer = layout.blob(LAYER, &compressed(&files)?)?;
         let config = layout.document(CONFIG, &self.config(binary, &digest_of(&files)))?;
         let manifest = json!({
@@ -124,14 +126,16 @@ impl Image {
         ])
     }
 
-    fn seconds(&self) -> u64 {
-        u64::try_from(self.created.as_second()).unwrap_or_default()
+    /// All that is in the image's root, as a tar.
+    pub fn files(&self, binary: &Binary) -> io::Result<Vec<u8>> {
+        let entries = [
+            Entry::Program("jobstartstop", &binary.bytes),
+            Entry::Folder("licenses/"),
+            Entry::File("licenses/LICENSE", LICENSE),
+            Entry::File("licenses/THIRD-PARTY.txt", self.notices.as_bytes()),
+        ];
+        archive(&entries, u64::try_from(self.created.as_second()).unwrap_or_default())
     }
-}
-
-/// All that is in the image's root.
-fn contents(binary: &Binary) -> [Entry<'_>; 3] {
-    [Entry::Program("jobstartstop", &binary.bytes), Entry::Folder("licenses/"), Entry::File("licenses/LICENSE", LICENSE)]
 }
 
 /// Without a name and a time, which would differ each time.

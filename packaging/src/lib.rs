@@ -6,16 +6,16 @@
 //! - [`Image`]: what an image consists of.
 //! - [`Layout`]: a folder of blobs, named after their digests (OCI image layout).
 //! - [`archive`]: files in the form of a tar, the same bytes each time.
-//! - [`bill_of_materials`]: what a program was made of (CycloneDX).
+//! - [`Materials`]: what a program is made of: its bill (CycloneDX), and the notices of those who made it.
 
 mod archive;
-mod bill;
 mod binary;
 mod image;
 mod layout;
+mod materials;
 
 pub use archive::{Entry, archive, archive_of_folder};
-pub use bill::{BillError, bill_of_materials};
 pub use binary::{Binary, NotFit, Platform};
 pub use image::{Image, ImageError, USER};
 pub use layout::{Descriptor, Layout, LayoutError};
+pub use materials::{Linked, Materials, MaterialsError};

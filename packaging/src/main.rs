@@ -1,32 +1,19 @@
 //! `packaging`: what `make image` runs.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::Parser;
 use jiff::Timestamp;
-use packaging::{Binary, Image, archive_of_folder, bill_of_materials};
+use packaging::{Binary, Image, Linked, Materials, archive_of_folder};
 
-/// Writes the operator's container image and its bill of materials, without a container engine.
+/// Writes the operator's container image as an OCI image layout, without a container engine. Run in the repository's
+/// folder.
 #[derive(Debug, Parser)]
 #[command(max_term_width = 110)]
-struct Cli {
-    #[command(subcommand)]
-    command: Task,
-}
-
-#[derive(Debug, Subcommand)]
-enum Task {
-    /// Write an image of static binaries, one for each platform, as an OCI image layout.
-    Image(ImageOptions),
-    /// Write what a static binary is made of, as CycloneDX.
-    Sbom(SbomOptions),
-}
-
-#[derive(Debug, Args)]
-struct ImageOptions {
+struct Options {
     /// A static binary. May be repeated; each says by itself which platform it is for.
     #[arg(long = "binary", value_name = "FILE", required = true)]
     binaries: Vec<PathBuf>,
@@ -39,6 +26,14 @@ struct ImageOptions {
     #[arg(long, value_name = "FILE")]
     archive: Option<PathBuf>,
 
+    /// Write the first binary's bill of materials, as CycloneDX.
+    #[arg(long, value_name = "FILE")]
+    sbom: Option<PathBuf>,
+
+    /// Write the first binary's files into this folder, as they stand in the image's root: for a Dockerfile.
+    #[arg(long, value_name = "FOLDER")]
+    root: Option<PathBuf>,
+
     /// The name that the image is loaded under, without a tag.
     #[arg(long, value_name = "NAME", default_value = "ghcr.io/jobstartstop/jobstartstop")]
     name: String,
@@ -50,67 +45,59 @@ struct ImageOptions {
     /// The commit that the binaries were built from.
     #[arg(long, value_name = "COMMIT")]
     revision: String,
-
-    /// When that commit was made, in seconds since 1970.
-    #[arg(long, value_name = "SECONDS", env = "SOURCE_DATE_EPOCH")]
-    created: i64,
 }
 
-#[derive(Debug, Args)]
-struct SbomOptions {
-    /// The platform the binary is built for, in the compiler's words.
-    #[arg(long, value_name = "TRIPLE")]
-    target: String,
-
-    /// The file to write. It bears the time of SOURCE_DATE_EPOCH, in seconds since 1970.
-    #[arg(long, value_name = "FILE")]
-    file: PathBuf,
-}
+/// The variable that says when that commit was made, in seconds since 1970. The bill's generator reads it, too.
+const TIME: &str = "SOURCE_DATE_EPOCH";
 
 fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
-        Task::Image(options) => image(options),
-        Task::Sbom(options) => sbom(&options),
-    }
-}
-
-fn image(options: ImageOptions) -> anyhow::Result<()> {
+    let options = Options::parse();
     let read = |path: &PathBuf| {
         let bytes = fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))?;
         Binary::new(bytes).with_context(|| path.display().to_string())
     };
+    let binaries = options.binaries.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    let first = binaries.first().context("no binary is given")?.clone();
+    let seconds = std::env::var(TIME).ok().and_then(|text| text.parse::<u32>().ok());
+    let seconds = seconds.with_context(|| format!("set {TIME} to the time of the commit, in seconds since 1970"))?;
+    let materials = Materials::of(".".as_ref(), "jobstartstop", first.platform.target(), linked()?)?;
     let image = Image {
         name: options.name,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         revision: options.revision,
         source: options.source,
-        created: Timestamp::from_second(options.created).context("SOURCE_DATE_EPOCH")?,
-        binaries: options.binaries.iter().map(read).collect::<anyhow::Result<_>>()?,
+        created: Timestamp::from_second(seconds.into())?,
+        binaries,
+        notices: materials.notices().context("a licence cannot be read")?,
     };
     let written = image.write(&options.folder)?;
     if let Some(path) = &options.archive {
-        let archive = archive_of_folder(&options.folder, options.created.try_into().unwrap_or_default())?;
-        fs::write(path, archive).with_context(|| format!("{}: cannot be written", path.display()))?;
+        write(path, &archive_of_folder(&options.folder, seconds.into())?)?;
+    }
+    if let Some(path) = &options.sbom {
+        write(path, format!("{:#}\n", materials.bill()).as_bytes())?;
+    }
+    if let Some(folder) = &options.root {
+        let files = image.files(&first)?;
+        tar::Archive::new(&*files)
+            .unpack(folder)
+            .with_context(|| format!("{}: cannot be written", folder.display()))?;
     }
     let platforms: Vec<&str> = image.binaries.iter().map(|binary| binary.platform.architecture).collect();
     println!("{}: {}:{}@{} ({})", options.folder.display(), image.name, image.version, written.digest, platforms.join(", "));
     Ok(())
 }
 
-fn sbom(options: &SbomOptions) -> anyhow::Result<()> {
-    // The generator takes the time from the environment alone.
-    anyhow::ensure!(std::env::var_os("SOURCE_DATE_EPOCH").is_some(), "set SOURCE_DATE_EPOCH to the time of the commit");
-    let (glibc, rust) = (glibc()?, rust()?);
-    let linked = [
-        ("glibc", glibc.as_str(), "LGPL-2.1-or-later"),
-        ("rust-std", rust.as_str(), "MIT OR Apache-2.0"),
-    ];
-    let bill = bill_of_materials(".".as_ref(), "jobstartstop", &options.target, &linked)?;
-    let mut text = serde_json::to_string_pretty(&bill)?;
-    text.push('\n');
-    fs::write(&options.file, text).with_context(|| format!("{}: cannot be written", options.file.display()))?;
-    println!("{}: CycloneDX for {}", options.file.display(), options.target);
-    Ok(())
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    fs::write(path, bytes).with_context(|| format!("{}: cannot be written", path.display()))
+}
+
+/// What the flags of `make static` link in beside crates.
+fn linked() -> anyhow::Result<Vec<Linked>> {
+    Ok(vec![
+        Linked { name: "glibc", version: glibc()?, license: "LGPL-2.1-or-later" },
+        Linked { name: "rust-std", version: rust()?, license: "MIT OR Apache-2.0" },
+    ])
 }
 
 /// The C library's version: the second word of "glibc 2.36".

@@ -120,7 +120,12 @@ fn there_is_one_program_and_no_shell() {
             (entry.path().unwrap().to_str().unwrap().to_owned(), entry.header().mode().unwrap())
         })
         .collect();
-    let expected = [("jobstartstop", 0o555), ("licenses/", 0o555), ("licenses/LICENSE", 0o444)];
+    let expected = [
+        ("jobstartstop", 0o555),
+        ("licenses/", 0o555),
+        ("licenses/LICENSE", 0o444),
+        ("licenses/THIRD-PARTY.txt", 0o444),
+    ];
     assert_eq!(files, expected.map(|(name, mode)| (name.to_owned(), mode)).into());
 }
 
@@ -173,6 +178,7 @@ fn two_platforms_are_one_image_in_the_order_of_their_names() {
         source: "https://example.com".to_owned(),
         created: jiff::Timestamp::UNIX_EPOCH,
         binaries: vec![Binary::new(arm).unwrap(), own.clone()],
+        notices: String::new(),
     };
     let written = image.write(&folder.path().join("image")).unwrap();
     let index = folder.path().join("image/blobs").join(written.digest.replace(':', "/"));

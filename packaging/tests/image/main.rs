@@ -11,10 +11,10 @@
 )]
 
 mod authority;
-mod bill;
 mod dockerfile;
 mod empty_root;
 mod layout;
 mod made;
+mod materials;
 mod names;
 mod root;

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::layout::unpack;
 use crate::made::{made, repository};
 
 fn bill() -> Value {
@@ -76,6 +77,21 @@ fn what_comes_from_the_registry_has_the_digest_that_the_lock_file_pins() {
     assert!(hashes.len() > 100, "{hashes:?}");
     for (name, hash) in hashes {
         assert!(lock.contains(hash), "{name}");
+    }
+}
+
+#[test]
+fn the_image_has_the_notices_of_those_who_made_what_is_in_it() {
+    let root = tempfile::tempdir().unwrap();
+    unpack(root.path());
+    let notices = fs::read_to_string(root.path().join("licenses/THIRD-PARTY.txt")).unwrap();
+    for component in bill()["components"].as_array().unwrap() {
+        let (name, version) = (text(component, "name"), text(component, "version"));
+        let own = text(component, "bom-ref").starts_with("path+file://");
+        assert_eq!(notices.contains(&format!("\n{name} {version}: ")), !own, "{name}");
+    }
+    for words in ["Permission is hereby granted, free of charge", "Community Data License Agreement"] {
+        assert!(notices.contains(words), "{words}");
     }
 }
 
