@@ -21,8 +21,9 @@ SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 # The files of the image in a folder of their own, too: for the Dockerfile.
 ROOT              ?=
 PACKAGING         ?= cargo run --locked --quiet --package packaging --
+PROFILE           ?= release
 TRIPLE    := $(shell uname -m)-unknown-linux-gnu
-STATIC    := $(TARGET)/$(TRIPLE)/release/jobstartstop
+STATIC    := $(TARGET)/$(TRIPLE)/$(PROFILE)/jobstartstop
 # The C library is linked in; where this machine keeps its sources shows nowhere.
 RUSTFLAGS_STATIC := -C target-feature=+crt-static --remap-path-prefix=$(CURDIR)=/src \
 	--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
@@ -61,7 +62,7 @@ check: ## Check formatting, lints, and that crds/ is what src/api/ generates
 
 static: ## Build the program of the image: everything is linked in, for this machine's processor
 	RUSTFLAGS='$(RUSTFLAGS_STATIC)' JOBSTARTSTOP_REVISION='$(REVISION)' \
-		cargo build --locked --release --target $(TRIPLE) --package jobstartstop --bin jobstartstop
+		cargo build --locked --profile $(PROFILE) --target $(TRIPLE) --package jobstartstop --bin jobstartstop
 
 image: static ## Write the container image and its bill of materials into dist/, without a container engine
 	@mkdir -p $(DIST)

@@ -70,11 +70,7 @@ impl Notations {
             zone: zone.iana_name().unwrap_or("local").to_owned(),
             time: instant.display_with_offset(zone.to_offset(instant)).to_string(),
         };
-        Self {
-            utc: instant.to_string(),
-            epoch: instant.as_second(),
-            zones: zones.iter().map(in_zone).collect(),
-        }
+        Self { utc: instant.to_string(), epoch: instant.as_second(), zones: zones.iter().map(in_zone).collect() }
     }
 }
 

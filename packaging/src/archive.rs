@@ -7,7 +7,7 @@ use tar::{Builder, EntryType, Header};
 /// A file, or a folder, as it stands in an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry<'a> {
-    /// A folder; it comes before what is in it.
+    /// A folder that only root may change; it comes before what is in it.
     Folder(&'a str),
     /// A file that everybody may read.
     File(&'a str, &'a [u8]),
@@ -18,7 +18,7 @@ pub enum Entry<'a> {
 impl Entry<'_> {
     fn header(&self) -> (Header, &str, &[u8]) {
         let (kind, mode, path, bytes) = match *self {
-            Self::Folder(path) => (EntryType::Directory, 0o555, path, &[][..]),
+            Self::Folder(path) => (EntryType::Directory, 0o755, path, &[][..]),
             Self::File(path, bytes) => (EntryType::Regular, 0o444, path, bytes),
             Self::Program(path, bytes) => (EntryType::Regular, 0o555, path, bytes),
         };
@@ -81,8 +81,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_is_roots_read_only_and_of_the_given_time() {
-        let bytes = archive(&[Entry::Folder("etc/"), Entry::File("etc/a", b"1"), Entry::Program("b", b"22")], 7).unwrap();
+    fn an_entry_is_roots_and_of_the_given_time_and_nobody_else_may_write_it() {
+        let bytes =
+            archive(&[Entry::Folder("etc/"), Entry::File("etc/a", b"1"), Entry::Program("b", b"22")], 7).unwrap();
         let mut archive = tar::Archive::new(&*bytes);
         let seen: Vec<(String, u32, u64)> = archive
             .entries()
@@ -95,7 +96,7 @@ mod tests {
                 (path, header.mode().unwrap(), header.size().unwrap())
             })
             .collect();
-        let expected = [("etc/", 0o555, 0), ("etc/a", 0o444, 1), ("b", 0o555, 2)];
+        let expected = [("etc/", 0o755, 0), ("etc/a", 0o444, 1), ("b", 0o555, 2)];
         assert_eq!(seen, expected.map(|(path, mode, size)| (path.to_owned(), mode, size)));
     }
 

@@ -5,7 +5,7 @@
 //! - [`Binary`]: a program that may go into an image: static, for a platform that is known.
 //! - [`Image`]: what an image consists of.
 //! - [`Layout`]: a folder of blobs, named after their digests (OCI image layout).
-//! - [`archive`]: files in the form of a tar, the same bytes each time.
+//! - [`archive()`]: files in the form of a tar, the same bytes each time.
 //! - [`Materials`]: what a program is made of: its bill (CycloneDX), and the notices of those who made it.
 
 mod archive;

@@ -84,7 +84,14 @@ fn main() -> anyhow::Result<()> {
             .with_context(|| format!("{}: cannot be written", folder.display()))?;
     }
     let platforms: Vec<&str> = image.binaries.iter().map(|binary| binary.platform.architecture).collect();
-    println!("{}: {}:{}@{} ({})", options.folder.display(), image.name, image.version, written.digest, platforms.join(", "));
+    println!(
+        "{}: {}:{}@{} ({})",
+        options.folder.display(),
+        image.name,
+        image.version,
+        written.digest,
+        platforms.join(", ")
+    );
     Ok(())
 }
 

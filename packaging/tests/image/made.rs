@@ -23,10 +23,10 @@ pub(crate) fn made() -> &'static Path {
     })
 }
 
-/// Runs `make image` into another folder. The program is built once.
+/// Runs `make image` into another folder. The program is built once, and not for speed: all else is as it is released.
 pub(crate) fn make(folder: &Path) {
     let output = Command::new("make")
-        .args(["image", &format!("DIST={}", folder.display()), &format!("REVISION={REVISION}")])
+        .args(["image", "PROFILE=quick", &format!("DIST={}", folder.display()), &format!("REVISION={REVISION}")])
         .args([&format!("SOURCE_DATE_EPOCH={TIME}"), &format!("PACKAGING={}", env!("CARGO_BIN_EXE_packaging"))])
         .current_dir(repository())
         // Of the make that runs the tests: it would lend its jobs to this one.

@@ -27,7 +27,10 @@ fn compiled(target: &str) -> BTreeSet<String> {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let tree = String::from_utf8(output.stdout).unwrap();
-    tree.lines().filter_map(|line| line.split(" (").next()?.trim().split_once(" v")).map(|(name, version)| format!("{name}@{version}")).collect()
+    tree.lines()
+        .filter_map(|line| line.split(" (").next()?.trim().split_once(" v"))
+        .map(|(name, version)| format!("{name}@{version}"))
+        .collect()
 }
 
 #[test]

@@ -82,24 +82,19 @@ impl Root {
         run("mount", &["-o", "remount,bind,ro", path]);
     }
 
-    /// The image's program, as the image's user, with this root.
+    /// What runs the image's program as the image's user, with this root and without any variable.
     pub(crate) fn command(&self, arguments: &[&str]) -> (&'static str, Vec<String>) {
         let (user, group) = USER.split_once(':').unwrap();
-        let mut line = vec![
-            "--user".to_owned(),
-            format!("--map-user={user}"),
-            format!("--map-group={group}"),
-            format!("--root={}", self.0.display()),
-            "/jobstartstop".to_owned(),
-        ];
-        line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        ("unshare", line)
+        let [user, group] = [format!("--map-user={user}"), format!("--map-group={group}")];
+        let root = format!("--root={}", self.0.display());
+        let line = ["-i", "unshare", "--user", &user, &group, &root, "/jobstartstop"];
+        ("env", line.into_iter().chain(arguments.iter().copied()).map(str::to_owned).collect())
     }
 
     /// Runs it to its end, whatever that is.
     pub(crate) fn output(&self, arguments: &[&str]) -> Output {
         let (program, line) = self.command(arguments);
-        Command::new(program).args(line).env_clear().env("PATH", path_with_sbin()).output().unwrap()
+        Command::new(program).args(line).output().unwrap()
     }
 
     /// Runs it, and returns what it says.
