@@ -14,8 +14,22 @@ SCENARIO ?=
 PAGES    := --page docs/performance.md --readme README.md --json docs/performance.json
 BENCH    := $(if $(filter-out 0 no,$(FULL)),--full) $(if $(SCENARIO),$(addprefix --only ,$(SCENARIO)),$(PAGES))
 
+# For `make image`: where it goes, and what it says that it was made from. The same three give the same bytes.
+DIST              ?= dist
+REVISION          ?= $(or $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null),unknown)
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+# The files of the image in a folder of their own, too: for the Dockerfile.
+ROOT              ?=
+PACKAGING         ?= cargo run --locked --quiet --package packaging --
+PROFILE           ?= release
+TRIPLE    := $(shell uname -m)-unknown-linux-gnu
+STATIC    := $(TARGET)/$(TRIPLE)/$(PROFILE)/jobstartstop
+# The C library is linked in; where this machine keeps its sources shows nowhere.
+RUSTFLAGS_STATIC := -C target-feature=+crt-static --remap-path-prefix=$(CURDIR)=/src \
+	--remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-null generate check bench
+.PHONY: help demo test test-null generate check bench static image
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -47,6 +61,15 @@ check: ## Check formatting, lints, and that generated files are current
 	cargo run --quiet -- crds --directory $(TARGET)/generated/crds
 	@diff -r crds $(TARGET)/generated/crds || { echo 'crds/ is out of date: run `make generate`'; exit 1; }
 	cargo run --quiet --example generate -- --check
+
+static: ## Build the program of the image: everything is linked in, for this machine's processor
+	RUSTFLAGS='$(RUSTFLAGS_STATIC)' JOBSTARTSTOP_REVISION='$(REVISION)' \
+		cargo build --locked --profile $(PROFILE) --target $(TRIPLE) --package jobstartstop --bin jobstartstop
+
+image: static ## Write the container image and its bill of materials into dist/, without a container engine
+	@mkdir -p $(DIST)
+	@SOURCE_DATE_EPOCH='$(SOURCE_DATE_EPOCH)' $(PACKAGING) --binary $(STATIC) --revision '$(REVISION)' \
+		--folder $(DIST)/image --archive $(DIST)/image.tar --sbom $(DIST)/sbom.cdx.json $(if $(ROOT),--root $(ROOT))
 
 # SCENARIO="idle takeover" measures those only and writes no page; FULL=1 measures with 100,000 windows, too.
 bench: ## Measure with release builds, about 25 minutes, and write the figures into docs/ and README.md; FULL=1 for more

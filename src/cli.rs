@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 use jobstartstop::live::{Endpoint, VENDOR};
+use jobstartstop::notations::{self, Notations};
 use jobstartstop::observe::LogFormat;
+use jobstartstop::version::Version;
 
 /// Switches Brightcove Live channels on and off at the times that JobStartStop resources plan.
 #[derive(Debug, Parser)]
@@ -23,6 +26,10 @@ pub(crate) enum Command {
     Run(Box<RunOptions>),
     /// Print the custom resource definitions, for `kubectl apply -f -`.
     Crds(CrdsOptions),
+    /// Print what this program is and what is built into it.
+    Version(VersionOptions),
+    /// Print a time as local time, in UTC, and in the seconds since 1970 that the Live API's scheduler uses.
+    Time(TimeOptions),
 }
 
 /// What a run goes by. Each flag can also be set by the environment variable shown with it.
@@ -109,6 +116,11 @@ pub(crate) struct RunOptions {
     )]
     pub(crate) notification_ranges: Vec<IpNet>,
 
+    /// A PEM file with root certificates that are believed beside those built in, for the Live API and for receivers of
+    /// notifications: for instance of a proxy that looks into TLS. Read once, at the start.
+    #[arg(long, value_name = "FILE", env = "JOBSTARTSTOP_CA_FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+
     /// What is logged: error, warn, info, debug, or a filter such as jobstartstop=debug,info.
     #[arg(long, value_name = "FILTER", default_value = "info", env = "JOBSTARTSTOP_LOG")]
     pub(crate) log: String,
@@ -159,6 +171,42 @@ pub(crate) struct CrdsOptions {
     directory: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct VersionOptions {
+    /// How it is printed.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TimeOptions {
+    /// Seconds since 1970, a time with its offset (2026-12-02T14:00:00+01:00), a local time with its zone
+    /// (2026-12-02T14:00:00[Europe/Berlin]), or now.
+    #[arg(value_name = "TIME", required_unless_present = "zones")]
+    times: Vec<String>,
+
+    /// A time zone to show it in, for example Europe/Berlin. May be repeated, or hold several separated by commas.
+    /// Without it: this machine's.
+    #[arg(long = "zone", value_name = "ZONE", value_delimiter = ',')]
+    places: Vec<String>,
+
+    /// Print the names of all time zones that are known here instead, one a line.
+    #[arg(long, conflicts_with_all = ["times", "places", "output"])]
+    zones: bool,
+
+    /// How it is printed.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
 fn endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::parse(text).map_err(|why| why.to_string())
 }
@@ -172,6 +220,36 @@ pub(crate) fn crds(options: &CrdsOptions) -> anyhow::Result<()> {
     for (name, text) in jobstartstop::api::crds::files()? {
         let path = directory.join(name);
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn version(options: &VersionOptions) -> anyhow::Result<()> {
+    let version = Version::of_this_program();
+    match options.output {
+        Output::Text => println!("{version}"),
+        Output::Json => println!("{}", serde_json::to_string_pretty(&version)?),
+    }
+    Ok(())
+}
+
+pub(crate) fn time(options: &TimeOptions) -> anyhow::Result<()> {
+    if options.zones {
+        for name in notations::zones() {
+            println!("{name}");
+        }
+        return Ok(());
+    }
+    let mut zones = options.places.iter().map(|name| notations::zone(name)).collect::<Result<Vec<_>, _>>()?;
+    if options.places.is_empty() {
+        // None where the machine does not say where it is, as in a container.
+        zones.extend(TimeZone::try_system().ok().filter(|zone| *zone != TimeZone::UTC));
+    }
+    let of = |text: &String| notations::instant(text).map(|instant| Notations::of(instant, &zones));
+    let times = options.times.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+    match options.output {
+        Output::Text => println!("{}", times.iter().map(Notations::to_string).collect::<Vec<_>>().join("\n\n")),
+        Output::Json => println!("{}", serde_json::to_string_pretty(&times)?),
     }
     Ok(())
 }

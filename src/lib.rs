@@ -8,12 +8,19 @@
 //! - [`notify`]: how a notification goes out.
 //! - [`gateway`]: the Live scheduler's own HTTP interface.
 //! - [`observe`]: metrics, health, logs.
+//! - [`tls_roots`]: whose signature makes a server believed.
+//! - [`notations`]: one instant as each side writes it.
+//! - [`version`]: which build this is ([`build_info`]) and what is built into it.
 
 pub mod api;
+pub mod build_info;
 pub mod controller;
 pub mod gateway;
 pub mod leader;
 pub mod live;
+pub mod notations;
 pub mod notify;
 pub mod observe;
 pub mod timetable;
+pub mod tls_roots;
+pub mod version;

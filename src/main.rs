@@ -11,5 +11,7 @@ fn main() -> anyhow::Result<()> {
     match cli::Cli::parse().command {
         cli::Command::Run(options) => run::run(*options, Arc::new(jobstartstop::controller::Untold)),
         cli::Command::Crds(options) => cli::crds(&options),
+        cli::Command::Version(options) => cli::version(&options),
+        cli::Command::Time(options) => cli::time(&options),
     }
 }

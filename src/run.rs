@@ -16,6 +16,7 @@ use jobstartstop::live::{Timeouts, Transport};
 use jobstartstop::notify::{Guard, Queue, QueueLimits, SendTimeouts, Sender, SystemResolver};
 use jobstartstop::observe::{self, Metrics, Readiness};
 use jobstartstop::timetable::{Clock, WallClock};
+use jobstartstop::tls_roots::TlsRoots;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use plan::election::Predecessor;
 use plan::{LeaseTimings, ObjectName, ProcessId, Timings};
@@ -55,13 +56,15 @@ async fn operate(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<(
         .await
         .with_context(|| format!("--observe-address {}: cannot listen", options.observe_address))?;
     let address = listener.local_addr().unwrap_or(options.observe_address);
+    let roots = roots(&options)?;
     let config = config(&options).await?;
     let ground = Ground {
         config,
         timings,
         lease_timings,
         steps,
-        posts: posts(&options)?,
+        posts: posts(&options, &roots)?,
+        roots,
         known: Arc::default(),
         metrics: Arc::new(Metrics::new()),
         readiness: Arc::new(Readiness::default()),
@@ -105,6 +108,7 @@ struct Ground {
     timings: Timings,
     lease_timings: LeaseTimings,
     steps: Arc<dyn Steps>,
+    roots: TlsRoots,
     posts: Arc<Queue>,
     known: Arc<Known>,
     metrics: Arc<Metrics>,
@@ -209,7 +213,7 @@ fn setup(ground: &Ground, tenure: Arc<Tenure>) -> anyhow::Result<Setup> {
     let timeouts = Timeouts { call: ground.lease_timings.call, ..Timeouts::default() };
     Ok(Setup {
         client: kube::Client::try_from(ground.config.clone()).context("cannot make the API server's client")?,
-        transport: Transport::over_http(&timeouts).context("cannot make the Live API's HTTP client")?,
+        transport: Transport::over_http(&timeouts, &ground.roots).context("cannot make the Live API's HTTP client")?,
         timeouts,
         tenure,
         clock: Arc::new(WallClock),
@@ -225,9 +229,18 @@ fn setup(ground: &Ground, tenure: Arc<Tenure>) -> anyhow::Result<Setup> {
     })
 }
 
-fn posts(options: &RunOptions) -> anyhow::Result<Arc<Queue>> {
+fn roots(options: &RunOptions) -> anyhow::Result<TlsRoots> {
+    let roots = TlsRoots::bundled();
+    let Some(path) = &options.ca_file else { return Ok(roots) };
+    match roots.and_of_file(path) {
+        Ok(roots) => Ok(roots),
+        Err(error) => anyhow::bail!("--ca-file {}: {error}", path.display()),
+    }
+}
+
+fn posts(options: &RunOptions, roots: &TlsRoots) -> anyhow::Result<Arc<Queue>> {
     let guard = Guard::new(options.notification_ranges.clone());
-    let sender = Sender::over_http(guard, Arc::new(SystemResolver), SendTimeouts::default())
+    let sender = Sender::over_http(guard, Arc::new(SystemResolver), roots, SendTimeouts::default())
         .context("cannot make the HTTP client for notifications")?;
     Ok(Arc::new(Queue::new(sender, QueueLimits::default(), Arc::new(WallClock))))
 }

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::tls_roots::TlsRoots;
 
 pub(super) const KEY: &str = "the-secret-key";
 pub(super) const ID: &str = "88bb4096a39c4e0bb75aa84dfea6ab9c";
@@ -31,7 +32,7 @@ pub(super) fn http_transport(
 ) -> Transport {
     // Another test may have been first.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Transport::over_http_with(timeouts, adjust).unwrap()
+    Transport::over_http_with(timeouts, &TlsRoots::bundled(), adjust).unwrap()
 }
 
 /// What a [`Server`] does once it has a request.

@@ -8,6 +8,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt, service_fn};
 
 use super::timeouts::Timeouts;
+use crate::tls_roots::TlsRoots;
 
 /// What carries a request to a Live API: the network ([`Transport::over_http`]), or a simulator in the same process
 /// ([`Transport::new`]). Cheap to clone; clones share their connections.
@@ -55,7 +56,7 @@ pub enum TransportError {
     Lost(String),
 }
 
-/// The network cannot be used at all: no TLS provider, no root certificates, a proxy setting that makes no sense.
+/// The network cannot be used at all: no TLS provider, or a proxy setting that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no HTTP client can be made: {reason}")]
 pub struct TransportUnavailable {
@@ -72,20 +73,21 @@ impl Transport {
         Self(BoxCloneSyncService::new(service))
     }
 
-    /// A transport over the network: HTTP/1.1, rustls with the process's default provider and the system's root
-    /// certificates, a proxy where `HTTPS_PROXY` and its kin name one.
+    /// A transport over the network: HTTP/1.1, rustls with the process's default provider and these root certificates, a
+    /// proxy where `HTTPS_PROXY` and its kin name one.
     ///
     /// Connections are driven by the tokio runtime that opened them, so a transport belongs to one runtime.
-    pub fn over_http(timeouts: &Timeouts) -> Result<Self, TransportUnavailable> {
-        Self::over_http_with(timeouts, |builder| builder)
+    pub fn over_http(timeouts: &Timeouts, roots: &TlsRoots) -> Result<Self, TransportUnavailable> {
+        Self::over_http_with(timeouts, roots, |builder| builder)
     }
 
     pub(super) fn over_http_with(
         timeouts: &Timeouts,
+        roots: &TlsRoots,
         adjust: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, TransportUnavailable> {
         let client = |idle| {
-            let client = adjust(http_client(timeouts.connect, idle)).build();
+            let client = roots.client(adjust(http_client(timeouts.connect, idle)));
             client.map_err(|error| TransportUnavailable { reason: chain(&error) })
         };
         let pools = Pools { reads: client(timeouts.idle_reads)?, calls: client(timeouts.idle_calls)? };

@@ -15,6 +15,7 @@ use super::outcome::{NotAllowed, Outcome, Unanswered};
 use super::post::{NotPutTogether, Post};
 use super::resolver::Resolver;
 use super::wire::{NotAnswered, Wire, WireUnavailable, network};
+use crate::tls_roots::TlsRoots;
 
 /// How long an attempt may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +41,15 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Over the network, to addresses that `guard` lets pass and `resolver` tells. Proxies of the environment are not
-    /// used.
+    /// Over the network, to addresses that `guard` lets pass and `resolver` tells, where `roots` vouch for them. Proxies
+    /// of the environment are not used.
     pub fn over_http(
         guard: Guard,
         resolver: Arc<dyn Resolver>,
+        roots: &TlsRoots,
         timeouts: SendTimeouts,
     ) -> Result<Self, WireUnavailable> {
-        Ok(Self { wire: network(guard, resolver, timeouts.connect)?, whole: timeouts.whole })
+        Ok(Self { wire: network(guard, resolver, roots, timeouts.connect)?, whole: timeouts.whole })
     }
 
     /// Over any service, such as a simulated receiver. The guard is the network's: none stands before it.

@@ -16,6 +16,7 @@ use tower::util::BoxCloneSyncService;
 use super::guard::{AddressRefused, Guard};
 use super::outcome::Unanswered;
 use super::resolver::Resolver;
+use crate::tls_roots::TlsRoots;
 
 /// Sends each request once and returns the head of its answer, whatever its status.
 pub(super) type Wire = BoxCloneSyncService<Request<Bytes>, Response<()>, NotAnswered>;
@@ -31,25 +32,31 @@ pub enum NotAnswered {
     Unanswered(Unanswered),
 }
 
-/// The network cannot be used at all: no TLS provider, or no root certificates.
+/// The network cannot be used at all: no TLS provider.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no HTTP client for notifications can be made: {reason}")]
 pub struct WireUnavailable {
     reason: String,
 }
 
-/// HTTP/1.1, rustls with the process's default provider and the system's root certificates, as to the Live API.
+/// HTTP/1.1, rustls with the process's default provider and these root certificates, as to the Live API.
 ///
 /// Each request has a connection of its own, so the address of each attempt is checked, and closing it is all that is
 /// done about the answer's body.
-pub(super) fn network(guard: Guard, resolver: Arc<dyn Resolver>, connect: Duration) -> Result<Wire, WireUnavailable> {
-    let client = client(Guarded { guard: guard.clone(), resolver }, connect)
+pub(super) fn network(
+    guard: Guard,
+    resolver: Arc<dyn Resolver>,
+    roots: &TlsRoots,
+    connect: Duration,
+) -> Result<Wire, WireUnavailable> {
+    let client = roots
+        .client(http_client(Guarded { guard: guard.clone(), resolver }, connect))
         .map_err(|error| WireUnavailable { reason: innermost(&error) })?;
     let network = Network { client, guard };
     Ok(BoxCloneSyncService::new(service_fn(move |request| network.clone().exchange(request))))
 }
 
-fn client(guarded: Guarded, connect: Duration) -> reqwest::Result<reqwest::Client> {
+fn http_client(guarded: Guarded, connect: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .http1_only()
         // A proxy would resolve the name itself, out of the guard's sight.
@@ -60,7 +67,6 @@ fn client(guarded: Guarded, connect: Duration) -> reqwest::Result<reqwest::Clien
         .connect_timeout(connect)
         .pool_max_idle_per_host(0)
         .dns_resolver(Arc::new(guarded))
-        .build()
 }
 
 #[derive(Clone, Debug)]

@@ -38,6 +38,8 @@ struct Arguments {
     deletion_policy: Option<String>,
     #[arg(long)]
     allow_notification_cidr: Vec<String>,
+    #[arg(long)]
+    ca_file: Option<String>,
 }
 
 #[tokio::main]

@@ -87,5 +87,7 @@ fn main() -> anyhow::Result<()> {
     match cli::Cli::parse().command {
         cli::Command::Run(options) => run::run(*options, Arc::new(Failpoint::from_environment())),
         cli::Command::Crds(options) => cli::crds(&options),
+        cli::Command::Version(options) => cli::version(&options),
+        cli::Command::Time(options) => cli::time(&options),
     }
 }

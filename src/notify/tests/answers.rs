@@ -11,6 +11,7 @@ use testbed::{How, Receiver};
 
 use super::rig::*;
 use crate::notify::*;
+use crate::tls_roots::TlsRoots;
 
 fn refused(code: u16) -> Outcome {
     Outcome::Refused { code, retry_after: None }
@@ -118,7 +119,7 @@ async fn case_94_every_way_to_have_no_answer_is_told_apart() {
         assert_eq!(unanswered(how, url, timeouts).await, Outcome::Unanswered(why), "{url}");
     }
     let connect = SendTimeouts { connect: short, ..patient };
-    let silent = Sender::over_http(loopback_open(), Arc::new(SilentNames), connect).unwrap();
+    let silent = Sender::over_http(loopback_open(), Arc::new(SilentNames), &TlsRoots::bundled(), connect).unwrap();
     assert_eq!(send(&silent, &post("http://silent.test/")).await, Outcome::Unanswered(Unanswered::TimedOut));
 }
 

@@ -9,6 +9,7 @@ use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 
 use crate::notify::*;
+use crate::tls_roots::TlsRoots;
 
 pub(super) const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 pub(super) const NEXT_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -52,7 +53,7 @@ pub(super) fn loopback_open() -> Guard {
 pub(super) fn sender_with(guard: Guard, names: Arc<Names>, timeouts: SendTimeouts) -> Sender {
     // Another test may have been first.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Sender::over_http(guard, names, timeouts).unwrap()
+    Sender::over_http(guard, names, &TlsRoots::bundled(), timeouts).unwrap()
 }
 
 /// One that knows no names and reaches the tests' receivers.
