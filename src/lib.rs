@@ -7,9 +7,11 @@
 //! - [`controller`]: joins them with the decisions of the crate `plan`.
 //! - [`notify`]: how a notification goes out.
 //! - [`gateway`]: the Live scheduler's own HTTP interface.
-//! - [`observe`]: metrics, health, logs.
+//! - [`observe`]: metrics, health, logs, traces.
+//! - [`build`]: what this binary was built from.
 
 pub mod api;
+pub mod build;
 pub mod controller;
 pub mod gateway;
 pub mod leader;
@@ -17,3 +19,6 @@ pub mod live;
 pub mod notify;
 pub mod observe;
 pub mod timetable;
+
+/// The target of spans that go into traces.
+pub(crate) const TRACES: &str = "jobstartstop::traces";

@@ -38,6 +38,10 @@ struct Arguments {
     deletion_policy: Option<String>,
     #[arg(long)]
     allow_notification_cidr: Vec<String>,
+    #[arg(long)]
+    log_filter_file: Option<String>,
+    #[arg(long)]
+    otlp_endpoint: Option<String>,
 }
 
 #[tokio::main]
