@@ -43,7 +43,7 @@ impl Index {
 
     /// The account that the list is made with.
     fn lister<'a>(&self, queue: &'a Queue) -> Option<&'a AccountName> {
-        queue.accounts().find(|name| self.accounts.get(name).is_some_and(Account::may_list))
+        queue.accounts().find(|name| self.accounts.get(*name).is_some_and(Account::may_list))
     }
 
     /// Accounts that share a key share its list: the last one counts.
