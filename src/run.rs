@@ -52,11 +52,7 @@ pub(crate) fn run(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<
     ended
 }
 
-fn traces(
-    options: &RunOptions,
-    runtime: &tokio::runtime::Runtime,
-    instance: &str,
-) -> anyhow::Result<Option<Traces>> {
+fn traces(options: &RunOptions, runtime: &tokio::runtime::Runtime, instance: &str) -> anyhow::Result<Option<Traces>> {
     let Some(endpoint) = &options.otlp_endpoint else { return Ok(None) };
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
     let traces = Traces::over_http(endpoint, client, runtime.handle().clone(), instance);

@@ -49,7 +49,8 @@ pub(super) type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
 pub fn start(filter: &str, format: LogFormat, traces: Option<&Traces>) -> Result<LogFilter, LoggingError> {
     let (loaded, handle) = reload::Layer::new(EnvFilter::try_new(filter)?);
     let told = loaded.and(filter_fn(is_for_people).with_max_level_hint(LevelFilter::TRACE));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let lines: Boxed = match format {
         LogFormat::Text => lines.with_filter(told).boxed(),
         LogFormat::Json => lines.json().with_filter(told).boxed(),

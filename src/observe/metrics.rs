@@ -574,7 +574,8 @@ mod tests {
         metrics.channel_list(None);
         metrics.notifications_outbox(6);
         let text = metrics.encode().unwrap();
-        let build = format!("jobstartstop_build_info{{version=\"{}\",revision=\"{}\"}} 1", build::VERSION, build::REVISION);
+        let build =
+            format!("jobstartstop_build_info{{version=\"{}\",revision=\"{}\"}} 1", build::VERSION, build::REVISION);
         for line in [
             "jobstartstop_deadlines_pending 7",
             "jobstartstop_queue_depth{queue=\"decisions\"} 1",

@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 use plan::ObjectName;
-use tracing::field::{Empty, display};
+use tracing::field::Empty;
 use tracing::{Span, trace_span};
 
 use crate::TRACES;

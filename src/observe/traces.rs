@@ -88,6 +88,8 @@ impl Traces {
             .with_tracer(self.provider.tracer("jobstartstop"))
             .with_location(false)
             .with_threads(false)
+            .with_level(false)
+            .with_target(false)
             .with_tracked_inactivity(false)
             .with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target() == TRACES))
             .boxed()

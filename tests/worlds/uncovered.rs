@@ -51,7 +51,10 @@ fn a_channel_that_nobody_covers_is_shown_by_one_list_a_day_and_a_restart_neither
         assert_scraped(world, "jobstartstop_uncovered_channels 1");
         assert_scraped(world, r#"jobstartstop_channel_lists_total{outcome="ok"} 1"#);
         let [event] = &told(world)[..] else { panic!("one event: {:#?}", told(world)) };
-        assert_eq!((&event["regarding"]["kind"], &event["regarding"]["name"]), (&json!("LiveAccount"), &json!("default")));
+        assert_eq!(
+            (&event["regarding"]["kind"], &event["regarding"]["name"]),
+            (&json!("LiveAccount"), &json!("default"))
+        );
         assert!(event["note"].as_str().unwrap().contains("stray"), "{event:#}");
 
         world.until(10 * HOUR).await;

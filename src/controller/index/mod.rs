@@ -23,7 +23,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use plan::skew::Skew;
-use plan::{AccountName, DeletionPolicy, DeliveryState, JobKey, Memory, ObjectName, Term, Timings, WindowId, WindowPlan};
+use plan::{
+    AccountName, DeletionPolicy, DeliveryState, JobKey, Memory, ObjectName, Term, Timings, WindowId, WindowPlan,
+};
 
 use super::accounts::{Account, Dialling};
 use super::load::{LoadKey, Queue};

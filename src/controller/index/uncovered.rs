@@ -25,8 +25,12 @@ impl Index {
         if self.term.is_none() || self.listed_at().is_none() {
             return BTreeSet::new();
         }
-        let due: BTreeSet<LoadKey> =
-            self.queues.iter().filter(|(_, queue)| self.daily_list_due(queue, now)).map(|(load, _)| load.clone()).collect();
+        let due: BTreeSet<LoadKey> = self
+            .queues
+            .iter()
+            .filter(|(_, queue)| self.daily_list_due(queue, now))
+            .map(|(load, _)| load.clone())
+            .collect();
         for load in &due {
             if let Some(queue) = self.queues.get_mut(load) {
                 queue.daily.want();
