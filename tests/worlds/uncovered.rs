@@ -57,11 +57,12 @@ fn a_channel_that_nobody_covers_is_shown_by_one_list_a_day_and_a_restart_neither
         );
         assert!(event["note"].as_str().unwrap().contains("stray"), "{event:#}");
 
-        world.until(10 * HOUR).await;
+        world.until(HOUR).await;
         world.stop_operator().await;
         switch(world, "stray", Switch::Off);
+        world.until(23 * HOUR).await;
         world.start_operator();
-        world.until(20 * HOUR).await;
+        world.until(24 * HOUR).await;
         assert_eq!(lists(world).len(), 1, "the day is not over");
         assert_eq!(shown(world, "tv"), first, "and what was found is still shown");
         assert_scraped(world, "jobstartstop_uncovered_channels 1");
@@ -118,11 +119,11 @@ fn a_standby_lists_nothing_and_does_not_list_again_when_it_leads() {
         let leader = world.start_candidate("operator-a");
         world.until(20).await;
         let standby = world.start_candidate("operator-b");
-        world.until(2 * HOUR).await;
+        world.until(minutes(30)).await;
         assert!(leader.leads() && !standby.leads());
         assert_eq!(lists(world).len(), 1);
         leader.kill();
-        world.until(20 * HOUR).await;
+        world.until(3 * HOUR).await;
         assert!(standby.leads());
         assert_eq!(lists(world).len(), 1);
     });
