@@ -125,9 +125,18 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "FILTER", default_value = "info", env = "JOBSTARTSTOP_LOG")]
     pub(crate) log: String,
 
+    /// A file whose content holds in place of --log for as long as it is there; looked at every 10 s.
+    #[arg(long, value_name = "FILE", env = "JOBSTARTSTOP_LOG_FILTER_FILE")]
+    pub(crate) log_filter_file: Option<PathBuf>,
+
     /// How log lines look.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text, env = "JOBSTARTSTOP_LOG_FORMAT")]
     pub(crate) log_format: LogFormat,
+
+    /// The collector that traces are sent to, as OTLP over HTTP, for example http://collector:4318; /v1/traces is added.
+    /// Without it there are none.
+    #[arg(long, value_name = "URL", env = "JOBSTARTSTOP_OTLP_ENDPOINT")]
+    pub(crate) otlp_endpoint: Option<String>,
 
     /// Divides every time that is not the user's, for tests against a simulator. Never with the real Live API: its
     /// channels do not turn any faster.

@@ -7,13 +7,13 @@
 //! - [`controller`]: joins them with the decisions of the crate `plan`.
 //! - [`notify`]: how a notification goes out.
 //! - [`gateway`]: the Live scheduler's own HTTP interface.
-//! - [`observe`]: metrics, health, logs.
+//! - [`observe`]: metrics, health, logs, traces.
 //! - [`tls_roots`]: whose signature makes a server believed.
 //! - [`notations`]: one instant as each side writes it.
-//! - [`version`]: which build this is ([`build_info`]) and what is built into it.
+//! - [`build`]: what this binary was built from; [`version`]: that, and what is built into it.
 
 pub mod api;
-pub mod build_info;
+pub mod build;
 pub mod controller;
 pub mod gateway;
 pub mod leader;
@@ -24,3 +24,6 @@ pub mod observe;
 pub mod timetable;
 pub mod tls_roots;
 pub mod version;
+
+/// The target of spans that go into traces.
+pub(crate) const TRACES: &str = "jobstartstop::traces";

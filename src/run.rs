@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use jobstartstop::build;
 use jobstartstop::controller::{Gauges, Known, Lanes, Setup, Steps, Timetable};
 use jobstartstop::gateway::{self, Gateway, serve};
 use jobstartstop::leader::{Elector, End, Tenure};
 use jobstartstop::live::{Timeouts, Transport};
 use jobstartstop::notify::{Guard, Queue, QueueLimits, SendTimeouts, Sender, SystemResolver};
-use jobstartstop::observe::{self, Metrics, Readiness};
+use jobstartstop::observe::{self, LogFilter, Metrics, Readiness, Traces};
 use jobstartstop::timetable::{Clock, WallClock};
 use jobstartstop::tls_roots::TlsRoots;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -33,9 +34,6 @@ const SILENCE: Duration = Duration::from_mins(1);
 
 /// Runs until a signal. `steps` is told how far calls have come.
 pub(crate) fn run(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<()> {
-    if let Err(error) = observe::start_logging(&options.log, options.log_format) {
-        anyhow::bail!("--log {}: {error}", options.log);
-    }
     // One TLS provider for all clients; fails only if one was installed before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -44,10 +42,35 @@ pub(crate) fn run(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(operate(options, steps))
+    let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| format!("jobstartstop-{}", std::process::id()));
+    let traces = traces(&options, &runtime, &instance)?;
+    let log = observe::start_logging(&options.log, options.log_format, traces.as_ref())
+        .with_context(|| format!("--log {}", options.log))?;
+    let ended = runtime.block_on(operate(options, steps, instance, log));
+    if let Some(traces) = traces {
+        traces.flush();
+    }
+    ended
 }
 
-async fn operate(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<()> {
+fn traces(options: &RunOptions, runtime: &tokio::runtime::Runtime, instance: &str) -> anyhow::Result<Option<Traces>> {
+    let Some(endpoint) = &options.otlp_endpoint else { return Ok(None) };
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let traces = Traces::over_http(endpoint, client, runtime.handle().clone(), instance);
+    Ok(Some(traces.with_context(|| format!("--otlp-endpoint {endpoint}"))?))
+}
+
+async fn operate(
+    options: RunOptions,
+    steps: Arc<dyn Steps>,
+    instance: String,
+    mut log: LogFilter,
+) -> anyhow::Result<()> {
+    if let Some(file) = options.log_filter_file.clone() {
+        // Before the first line.
+        log.look(&file).await;
+        tokio::spawn(async move { log.follow(&file).await });
+    }
     let timings = Timings::divided(options.time_divisor);
     timings.check()?;
     let lease_timings = LeaseTimings::divided(options.lease_divisor);
@@ -68,11 +91,11 @@ async fn operate(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<(
         known: Arc::default(),
         metrics: Arc::new(Metrics::new()),
         readiness: Arc::new(Readiness::default()),
-        instance: std::env::var("HOSTNAME").unwrap_or_else(|_| format!("jobstartstop-{}", std::process::id())),
+        instance,
         options,
     };
     tracing::info!(
-        version = env!("CARGO_PKG_VERSION"), %address, endpoints = ?ground.options.endpoints,
+        version = build::VERSION, revision = build::REVISION, %address, endpoints = ?ground.options.endpoints,
         namespaces = ?ground.options.namespaces, election = ground.options.leader_election, "starting"
     );
     let interface = Interface::open(&ground).await?;

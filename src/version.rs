@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::build_info::{REVISION, VERSION};
+use crate::build::{REVISION, VERSION};
 use crate::tls_roots::TlsRoots;
 
 /// What this program is and what is built into it.

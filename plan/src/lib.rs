@@ -8,6 +8,7 @@
 //! - [`lease`], [`election`]: who may call, what an earlier leader may have called, and how a leader is found.
 //! - [`phase`], [`conditions`], [`announce`], [`workflow`]: how a record is shown.
 //! - [`outbox`]: which notifications a window owes, and when each is tried.
+//! - [`uncovered`]: which channels are on air that no window covers.
 //!
 //! Everything that decides takes the time as an argument. The same input gives the same output, also a second time:
 //! running [`plan()`] on its own output changes nothing.
@@ -29,6 +30,7 @@ pub mod record;
 pub mod skew;
 pub mod timeline;
 pub mod timings;
+pub mod uncovered;
 pub mod window;
 pub mod workflow;
 

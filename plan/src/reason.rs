@@ -157,6 +157,9 @@ reasons! {
     KeyNotUsed,
     /// The account can be used.
     AccountReady,
+    /// Channels are on air that no window covers, of the namespaces that this operator watches. Nothing is called for
+    /// them.
+    UncoveredChannels,
     /// An older LiveAccount that opted in to the HTTP interface has the same API key: the key opens neither there. Calls to
     /// the Live API are made all the same.
     GatewayKeyShared,

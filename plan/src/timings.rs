@@ -55,6 +55,8 @@ pub struct Timings {
     /// How long a notification that cannot be sent for our own reasons, or finds no room, is held before it is looked at
     /// again. 30 s.
     pub delivery_hold: SignedDuration,
+    /// Between two lists of all jobs of a key, in which channels are looked for that no window covers. 24 h.
+    pub list_again: SignedDuration,
 }
 
 const MIN: i64 = 60;
@@ -88,6 +90,7 @@ impl Default for Timings {
                 .map(s),
             deliver_before_deletion: s(30),
             delivery_hold: s(30),
+            list_again: s(24 * HOUR),
         }
     }
 }
@@ -136,6 +139,7 @@ impl Timings {
             delivery_waits,
             deliver_before_deletion,
             delivery_hold,
+            list_again,
         } = Self::default();
         Self {
             channel_turn: channel_turn / by,
@@ -161,6 +165,7 @@ impl Timings {
             delivery_waits: delivery_waits.map(|wait| wait / by),
             deliver_before_deletion: deliver_before_deletion / by,
             delivery_hold: delivery_hold / by,
+            list_again: list_again / by,
         }
     }
 
@@ -205,7 +210,7 @@ pub(crate) fn spread_out(wait: SignedDuration, attempt: u32, seed: &str) -> Sign
 }
 
 /// FNV-1a over the seed and the attempt: stable across processes and releases, which `std`'s hasher is not.
-fn spread(seed: &str, attempt: u32) -> u64 {
+pub(crate) fn spread(seed: &str, attempt: u32) -> u64 {
     seed.bytes()
         .chain(attempt.to_le_bytes())
         .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -223,11 +223,40 @@ pub struct LiveAccountStatus {
     #[serde(skip_serializing_if = "is_default")]
     pub windows: WindowCounts,
 
+    /// Channels on air that no JobStartStop covers, as the daily list of the key's jobs showed them. They are told of;
+    /// nothing is called for them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub uncovered: UncoveredChannels,
+
     /// Ready, Reconciling and Stalled as kubectl wait, Flux and Argo CD read them; KeyAccepted: whether the Live API
     /// took the key; NotificationsUnsigned where notifications are sent and not signed.
     #[serde(skip_serializing_if = "is_default")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+
+    /// What another version of the operator wrote and this one does not know: carried through whole writes.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: BTreeMap<String, Value>,
+}
+
+/// What a list of all jobs of a key showed to be on air and covered by no window.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct UncoveredChannels {
+    /// When the last complete list was asked for, in UTC. The next one is a day later, over restarts, too.
+    #[serde(skip_serializing_if = "is_default")]
+    pub listed_at: String,
+
+    /// How many channels with a static entry point were on air, or going on, and covered by no JobStartStop of the
+    /// namespaces that this operator watches.
+    #[serde(skip_serializing_if = "is_default")]
+    pub count: u32,
+
+    /// The ids of their jobs, the first 10 of them.
+    #[serde(skip_serializing_if = "is_default")]
+    #[schemars(length(max = 10))]
+    pub jobs: Vec<String>,
 
     /// What another version of the operator wrote and this one does not know: carried through whole writes.
     #[serde(flatten)]

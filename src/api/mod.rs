@@ -20,7 +20,7 @@ pub use job_start_stop::{
 };
 pub use live_account::{
     AccountDefaults, AccountLimits, AccountNotifications, ApiKeySecretRef, GatewayAccess, LiveAccount, LiveAccountSpec,
-    LiveAccountStatus, SigningSecretRef, WindowCounts,
+    LiveAccountStatus, SigningSecretRef, UncoveredChannels, WindowCounts,
 };
 pub use workflow::Workflow;
 

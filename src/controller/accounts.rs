@@ -16,6 +16,7 @@ use super::attempts::Attempts;
 use super::conditions::{self, whole_seconds};
 use super::raw::{Raw, Read};
 use super::signing::{self, Secrets, Signing};
+use super::uncovered::Listed;
 use super::window::{Defaults, name_of};
 
 /// The finalizer under which a LiveAccount stays while one of its windows has its job on: a namespace is deleted in
@@ -37,6 +38,7 @@ pub(super) struct Dialling {
 /// A LiveAccount in the index.
 #[derive(Clone, Debug)]
 pub(super) struct Account {
+    pub(super) uid: String,
     pub(super) generation: i64,
     pub(super) created: Timestamp,
     pub(super) resource_version: String,
@@ -64,6 +66,8 @@ pub(super) struct Account {
     /// The Secret was read again because the Live API refused this key.
     pub(super) doubted: bool,
     pub(super) last_contact: Option<Timestamp>,
+    /// The last list of all jobs of its key, by this process or, as it is stored, an earlier one.
+    pub(super) listed: Option<Listed>,
     /// The status that the apiserver has acknowledged.
     pub(super) status: LiveAccountStatus,
     /// Status writes in vain.
@@ -98,7 +102,9 @@ impl Account {
         // What cannot be read may be the wish to keep them.
         let ttl = spec.defaults.ttl_seconds_after_finished.filter(|_| unreadable.is_none());
         let policy = spec.defaults.deletion_policy.map_or(flag, DeletionPolicy::from);
+        let listed = object.status.as_ref().and_then(|status| Listed::read(&status.uncovered));
         Self {
+            uid: object.metadata.uid.unwrap_or_default(),
             generation: object.metadata.generation.unwrap_or(0),
             created: object.metadata.creation_timestamp.as_ref().map_or(Timestamp::UNIX_EPOCH, |at| at.0),
             deleting: object.metadata.deletion_timestamp.is_some(),
@@ -126,6 +132,7 @@ impl Account {
             key_accepted: None,
             doubted: false,
             last_contact: None,
+            listed,
             status: object.status.unwrap_or_default(),
             writes: Attempts::default(),
             holds: Attempts::default(),
@@ -168,6 +175,7 @@ impl Account {
             && self.endpoint.as_ref().ok() == newer.endpoint.as_ref().ok();
         let old = std::mem::replace(self, newer);
         self.holds = old.holds;
+        self.listed = old.listed.into_iter().chain(self.listed.take()).max_by_key(|listed| listed.at);
         if same_key {
             self.client = old.client;
             self.key_gone = old.key_gone;
@@ -248,6 +256,7 @@ impl Account {
         skew: Skew,
         unsigned: Option<Condition>,
         shared_key: Option<Trouble>,
+        listed: Option<&Listed>,
         now: Timestamp,
     ) -> LiveAccountStatus {
         let trouble = self.trouble().or(shared_key);
@@ -262,6 +271,10 @@ impl Account {
             endpoint: self.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
             last_contact: self.last_contact.map(api::time::utc).unwrap_or_default(),
             windows,
+            uncovered: match listed {
+                Some(listed) => listed.render(&self.status.uncovered),
+                None => self.status.uncovered.clone(),
+            },
             conditions: conditions
                 .into_iter()
                 .map(|next| conditions::stored(&self.status.conditions, &next, self.generation, &whole_seconds(now)))
@@ -308,6 +321,13 @@ impl Account {
         let open = self.gateway && !self.deleting && self.unreadable.is_none() && self.key_gone.is_none();
         let client = self.client.as_ref().ok().filter(|_| open)?;
         Some((client.key_digest(), self.shown_as.as_deref()?))
+    }
+
+    /// The list of all jobs may be made with it: the Live API took its key, if not from this process then from an earlier
+    /// one.
+    pub(super) fn may_list(&self) -> bool {
+        let taken = self.key_accepted.unwrap_or(self.listed.is_some());
+        taken && !self.deleting && self.unreadable.is_none() && self.key_gone.is_none()
     }
 
     pub(super) fn limits(&self) -> Limits {

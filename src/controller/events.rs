@@ -32,13 +32,14 @@ pub(super) async fn run(shared: Arc<Shared>, client: Client, instance: String, m
     while let Some(notice) = notices.recv().await {
         shared.give_way().await;
         let Announcement { warning, reason, note, .. } = &notice.announcement;
-        tracing::info!(window = %notice.object, %reason, warning, note, "event");
+        let kind = notice.subject.kind();
+        tracing::info!(kind, object = %notice.object, %reason, warning, note, "event");
         let event = event(&notice, &instance, shared.clock.now(), sent.fetch_add(1, Ordering::Relaxed));
         let api: Api<Event> = Api::namespaced(client.clone(), &notice.object.namespace);
         let answer = timeout(SEND, api.create(&PostParams::default(), &event)).await;
         if !matches!(answer, Ok(Ok(_))) {
             shared.metrics.event_dropped();
-            tracing::warn!(window = %notice.object, "event not sent");
+            tracing::warn!(kind, object = %notice.object, "event not sent");
         }
     }
 }
@@ -58,7 +59,7 @@ fn event(notice: &Notice, instance: &str, now: Timestamp, number: u64) -> Event 
         reason: Some(reason.as_str().to_owned()),
         regarding: Some(ObjectReference {
             api_version: Some(format!("{GROUP}/{VERSION}")),
-            kind: Some("JobStartStop".to_owned()),
+            kind: Some(notice.subject.kind().to_owned()),
             name: Some(notice.object.name.to_string()),
             namespace: Some(notice.object.namespace.to_string()),
             uid: Some(notice.uid.clone()),

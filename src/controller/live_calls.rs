@@ -10,12 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 use plan::admit::Heard;
 use plan::{AccountName, JobKey, LookError, Outcome, Reading, Reason, Seen, Verb};
 
-use crate::live::{Job, JobId, LiveError};
+use crate::live::{Job, JobId, LiveError, Pages};
+use crate::observe::spans;
 
 use super::index::{LiveRequest, Order};
 use super::journal::Line;
 use super::shared::Shared;
 use super::step;
+use super::uncovered;
 
 /// Sends one request, and hands its answer to the index. The answer is recorded whatever happens to the lane that
 /// asked for it: a call that has left is never forgotten.
@@ -23,21 +25,24 @@ pub(super) async fn carry_out(shared: Arc<Shared>, order: Order) {
     match &order.request {
         LiveRequest::Look { job, id, for_call } => look(&shared, &order, job, id, *for_call).await,
         LiveRequest::List { jobs } => list(&shared, &order, jobs).await,
+        LiveRequest::DailyList => uncovered::list(&shared, &order).await,
         LiveRequest::Call { verb, job, .. } if hesitated(&shared, &order, *verb) => {
             shared.call_ended();
             not_sent(&shared, &order, *verb, job);
         }
         LiveRequest::Call { verb, job, id, planned, attempt } => {
-            shared.metrics.lateness(*verb, order.sent_at.duration_since(*planned), *attempt);
-            call(&shared, &order, *verb, job, id).await;
+            let late = order.sent_at.duration_since(*planned);
+            call(&shared, &order, *verb, job, id, late, *attempt).await;
         }
     }
 }
 
 async fn look(shared: &Shared, order: &Order, key: &JobKey, id: &JobId, for_call: bool) {
     let asked_at = shared.clock.now();
+    let span = spans::live_request("read", order.client.endpoint(), Some(id));
     let answer = if for_call { order.client.read_for_call(id).await } else { order.client.read(id).await };
     let at = shared.clock.now();
+    spans::live_answer(span, answer.as_ref().err());
     shared.metrics.live_request("read", answer.as_ref().err(), at.duration_since(asked_at));
     match answer {
         Ok(answer) => {
@@ -87,15 +92,10 @@ async fn pages_answered(
     let mut count = 0;
     let endpoint = order.client.endpoint().origin();
     let mut pages = order.client.pages(true);
-    loop {
-        let asked_at = shared.clock.now();
-        let Some(page) = pages.next().await else { return Ok(count) };
-        let at = shared.clock.now();
-        shared.metrics.live_request("list", page.as_ref().err(), at.duration_since(asked_at));
+    while let Some((page, (asked_at, at))) = page(shared, order, &mut pages).await {
         let page = page?;
-        told(shared, order, asked_at, at, page.date);
         count += 1;
-        let shown = page.value.into_iter().filter_map(|job| {
+        let shown = page.into_iter().filter_map(|job| {
             let key = JobKey { endpoint: Arc::clone(&endpoint), job: job.id.as_str().into() };
             let account = unseen.remove(&key)?;
             Some((key, account, seen(job, asked_at, at)))
@@ -108,6 +108,29 @@ async fn pages_answered(
             tokio::task::yield_now().await;
         }
     }
+    Ok(count)
+}
+
+/// The jobs of the next page of a list, and from when to when it was asked for; `None` after the last.
+pub(super) async fn page(
+    shared: &Shared,
+    order: &Order,
+    pages: &mut Pages<'_>,
+) -> Option<(Result<Vec<Job>, LiveError>, (Timestamp, Timestamp))> {
+    if pages.is_over() {
+        return None;
+    }
+    let asked_at = shared.clock.now();
+    let span = spans::live_request("list", order.client.endpoint(), None);
+    let page = pages.next().await?;
+    let at = shared.clock.now();
+    spans::live_answer(span, page.as_ref().err());
+    shared.metrics.live_request("list", page.as_ref().err(), at.duration_since(asked_at));
+    let page = page.map(|page| {
+        told(shared, order, asked_at, at, page.date);
+        page.value
+    });
+    Some((page, (asked_at, at)))
 }
 
 /// From a decision to its call it is less than a millisecond. Longer, and the process was suspended between the two: the
@@ -130,8 +153,17 @@ fn not_sent(shared: &Shared, order: &Order, verb: Verb, key: &JobKey) {
     shared.answered([key.clone()], &order.origin.load);
 }
 
-async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &JobId) {
+async fn call(
+    shared: &Shared,
+    order: &Order,
+    verb: Verb,
+    key: &JobKey,
+    id: &JobId,
+    late: SignedDuration,
+    attempt: u32,
+) {
     let steps = step::OfCall::of(verb);
+    let span = spans::live_call(verb.as_str(), order.client.endpoint(), id, late, attempt);
     let mut asked = pin!(async {
         match verb {
             Verb::Activate => order.client.activate(id).await,
@@ -151,7 +183,9 @@ async fn call(shared: &Shared, order: &Order, verb: Verb, key: &JobKey, id: &Job
     let at = shared.clock.now();
     shared.call_ended();
     shared.steps.reached(steps.answered);
+    spans::live_answer(span, answer.as_ref().err());
     shared.metrics.live_request(verb.as_str(), answer.as_ref().err(), at.duration_since(order.sent_at));
+    shared.metrics.lateness(verb, late, attempt, answer.as_ref().err());
     if let Ok(answer) = &answer {
         told(shared, order, order.sent_at, at, answer.date);
     }
@@ -231,7 +265,7 @@ fn look_error(error: &LiveError) -> LookError {
 }
 
 /// The stable word for what went wrong.
-fn reason(error: &LiveError) -> Reason {
+pub(super) fn reason(error: &LiveError) -> Reason {
     match error {
         LiveError::Unauthorized { .. } => Reason::KeyRefused,
         LiveError::JobNotFound { .. } => Reason::JobNotFound,
@@ -244,7 +278,7 @@ fn reason(error: &LiveError) -> Reason {
 }
 
 /// What an error tells of the Live API as a whole.
-fn heard(error: &LiveError) -> Heard {
+pub(super) fn heard(error: &LiveError) -> Heard {
     let retry_after = error.retry_after().and_then(|wait| SignedDuration::try_from(wait).ok());
     match error {
         LiveError::RateLimited { .. } => Heard::TooMany { retry_after },

@@ -9,6 +9,7 @@ use plan::{AccountName, JobKey, ReadPurpose, Timings, Want};
 
 use crate::live::{KeyFingerprint, LiveClient};
 
+use super::attempts::{Attempts, Waits};
 use super::wanted::Wanted;
 
 /// Names a load: an endpoint and a key.
@@ -21,6 +22,11 @@ pub(super) struct LoadKey {
 impl LoadKey {
     pub(super) fn of(client: &LiveClient) -> Self {
         Self { endpoint: client.endpoint().origin(), key: client.key_fingerprint() }
+    }
+
+    /// The name under which a list of all its jobs stands in the queue: no job has it.
+    pub(super) fn all_jobs(&self) -> JobKey {
+        JobKey { endpoint: Arc::clone(&self.endpoint), job: Arc::default() }
     }
 }
 
@@ -41,6 +47,7 @@ pub(super) struct Queue {
     /// The accounts that share it, and what each allows.
     members: BTreeMap<AccountName, Limits>,
     pub(super) pages: Pages,
+    pub(super) daily: Daily,
 }
 
 /// The list of the key's jobs, where one list answers for many reads.
@@ -55,6 +62,15 @@ pub(super) struct Pages {
     failed_until: Option<Timestamp>,
     /// Jobs that the last one did not show: they are read one by one. Absence from a page is no evidence.
     unlisted: BTreeSet<JobKey>,
+}
+
+/// The list of all jobs of the key, once a day.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Daily {
+    wanted: bool,
+    under_way: bool,
+    /// Lists in vain.
+    attempts: Attempts,
 }
 
 /// Reads that go out together, as one list.
@@ -82,7 +98,13 @@ impl Queue {
             wanted: Wanted::default(),
             members: BTreeMap::new(),
             pages: Pages::default(),
+            daily: Daily::default(),
         }
+    }
+
+    /// The accounts that share it.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &AccountName> {
+        self.members.keys()
     }
 
     /// The account uses it, and allows so much: the strictest word counts.
@@ -172,6 +194,40 @@ impl Listing {
     /// The list answers for this read.
     pub(super) fn answers(&self, queue: &Queue, key: &JobKey, urgency: Urgency) -> bool {
         self.least.is_some_and(|least| urgency >= least) && !queue.pages.unlisted.contains(key)
+    }
+}
+
+impl Daily {
+    /// None is under way, and a wait after one in vain is over.
+    pub(super) fn may_begin(&self, now: Timestamp) -> bool {
+        !self.under_way && self.attempts.may_try(now)
+    }
+
+    pub(super) fn want(&mut self) {
+        self.wanted = true;
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
+    /// It was let go. `sent`: there was an account to make it with.
+    pub(super) fn let_go(&mut self, sent: bool) {
+        (self.wanted, self.under_way) = (false, sent);
+    }
+
+    pub(super) fn answered(&mut self) {
+        *self = Self::default();
+    }
+
+    /// It brought nothing, or not all.
+    pub(super) fn failed(&mut self, seed: &str, now: Timestamp, timings: &Timings) {
+        self.under_way = false;
+        self.attempts.failed(Waits(timings.check_retry_most, timings.list_again / 24), seed, now);
+    }
+
+    pub(super) fn clock_stepped(&mut self) {
+        self.attempts.clock_stepped();
     }
 }
 

@@ -32,6 +32,7 @@ mod status;
 mod step;
 #[cfg(test)]
 mod stored_fixtures;
+mod uncovered;
 mod unread;
 mod wanted;
 mod watches;
@@ -184,6 +185,7 @@ impl Convergence {
         parts.spawn(definitions::run(Arc::clone(&shared), client.clone()));
         parts.spawn(definitions::compare(Arc::clone(&shared), client.clone()));
         parts.spawn(unread::run(Arc::clone(&shared), client.clone()));
+        parts.spawn(uncovered::run(Arc::clone(&shared)));
         parts.spawn(ask_for_lists(Arc::clone(&shared), lists));
         parts.spawn(events::run(Arc::clone(&shared), client.clone(), instance, notices));
         parts.spawn(posts::run(Arc::clone(&shared), posts));
@@ -258,12 +260,16 @@ async fn written(shared: &Shared) {
 }
 
 impl Gauges {
-    /// Counts windows by phase, how long stops are overdue, and the notifications on their way.
+    /// Counts windows by phase, how long stops are overdue, the notifications on their way, and what waits.
     pub fn refresh(&self) {
         let Self { shared, posts } = self;
         shared.metrics.notifications_waiting(posts.depth());
+        shared.metrics.deadlines_pending(shared.timetable.len());
         let now = shared.clock.now();
         let index = shared.index();
+        shared.metrics.queue_depths(shared.queue_depths(&index));
+        shared.metrics.uncovered_channels(index.uncovered_channels());
+        shared.metrics.notifications_outbox(index.notifications_owed());
         let shown = index.planned().map(|planned| {
             let health = planned.health();
             let trouble = Some(health.reason()).filter(|_| !matches!(health, Health::Ready(..)));

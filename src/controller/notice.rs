@@ -6,9 +6,26 @@ use plan::{ObjectName, Record};
 use super::status;
 use super::window::Stored;
 
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    Window,
+    Account,
+}
+
+impl Subject {
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::Window => "JobStartStop",
+            Self::Account => "LiveAccount",
+        }
+    }
+}
+
 /// An event on its way.
 #[derive(Clone, Debug)]
 pub(super) struct Notice {
+    pub(super) subject: Subject,
     pub(super) object: ObjectName,
     pub(super) uid: String,
     pub(super) resource_version: String,
@@ -24,6 +41,7 @@ pub(super) fn of_change(before: &Stored, after: &Record) -> Vec<Notice> {
     changes(before.spec.suspend, old.as_ref().map(|record| (record, conflicted)), after, conflict)
         .into_iter()
         .map(|announcement| Notice {
+            subject: Subject::Window,
             object: before.name.clone(),
             uid: before.id.to_string(),
             resource_version: before.resource_version.clone(),

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::leader::Tenure;
 use crate::live::Endpoint;
-use crate::observe::{Metrics, Readiness};
+use crate::observe::{Metrics, QueueDepths, Readiness};
 use crate::timetable::{Clock, Timetable};
 
 use super::apiserver::{version_number, within};
@@ -214,6 +214,7 @@ impl Shared {
             }
             let (jobs, lane) = match &order.request {
                 LiveRequest::List { jobs } => (jobs.keys().cloned().collect(), &self.lists),
+                LiveRequest::DailyList => (Vec::new(), &self.lists),
                 LiveRequest::Look { job, .. } | LiveRequest::Call { job, .. } => (vec![job.clone()], &self.orders),
             };
             // Fails only when the lane has ended, and then nothing is let go any more.
@@ -373,6 +374,16 @@ impl Shared {
         }
     }
 
+    /// What waits, with the index as it is.
+    pub(super) fn queue_depths(&self, index: &Index) -> QueueDepths {
+        QueueDepths {
+            decisions: self.jobs.len(),
+            status: self.windows.len() + self.accounts.len(),
+            events: self.notices.max_capacity() - self.notices.capacity(),
+            reads: index.reads_waiting(),
+        }
+    }
+
     /// Hands an event over for sending; dropped and counted when too many wait.
     pub(super) fn notice(&self, notice: Notice) {
         if self.notices.try_send(notice).is_err() {
@@ -489,6 +500,11 @@ impl<K: Ord + Clone> Backlog<K> {
         let mut keys = self.lock();
         let order = std::mem::take(&mut keys.order);
         order.into_iter().filter(|key| keys.waiting.remove(key)).collect()
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().waiting.len()
     }
 
     /// Nothing is waiting, and nothing is taken.

@@ -18,7 +18,7 @@ use crate::api::{JobStartStop, JobStartStopStatus};
 use super::apiserver::{self, Meta, WriteError};
 use super::attempts::{Attempts, Waits};
 use super::conditions::{stored, whole_seconds};
-use super::notice::Notice;
+use super::notice::{Notice, Subject};
 use super::raw::Raw;
 use super::shared::Shared;
 use super::window::Stored;
@@ -103,6 +103,7 @@ async fn tell(
         // What its status says already was told by an earlier process.
         if next != *object.status() {
             shared.notice(Notice {
+                subject: Subject::Window,
                 object: name.clone(),
                 uid: uid.clone(),
                 resource_version: resource_version.clone(),

@@ -63,6 +63,12 @@ impl Wanted {
         self.pressing.is_empty() && self.others.is_empty() && self.alone.is_empty()
     }
 
+    /// How many reads there are.
+    pub(super) fn reads(&self) -> usize {
+        let pressing = self.pressing().filter(|(_, want)| matches!(want, Want::Read { .. })).count();
+        pressing + self.others.len() + self.alone.len()
+    }
+
     /// Everything that presses.
     pub(super) fn pressing(&self) -> impl Iterator<Item = (&JobKey, &Want)> {
         self.pressing.iter().flat_map(|(key, wants)| wants.iter().map(move |want| (key, want)))
@@ -123,6 +129,7 @@ mod tests {
         wanted.push(&key("d"), read(ReadPurpose::Check), false);
         assert_eq!((wanted.pressing().count(), wanted.others().count(), wanted.alone().count()), (2, 2, 1));
         assert_eq!(wanted.unhurried(), (1, 2));
+        assert_eq!(wanted.reads(), 4, "the stop is none");
     }
 
     #[test]

@@ -8,14 +8,16 @@ use jiff::{SignedDuration, Timestamp};
 use kube::{Client, Resource};
 use plan::announce::Announcement;
 use plan::{AccountName, Claim, ObjectName, Reason, WindowId};
+use tracing::Span;
 
 use crate::api::{JobStartStop, JobStartStopStatus, LiveAccount};
+use crate::observe::spans;
 
 use super::apiserver::{Meta, WriteError, fetch, put_finalizers, put_status, version_number};
 use super::expiry;
 use super::index::{AccountWrite, WindowWrite};
 use super::installations;
-use super::notice::{self, Notice};
+use super::notice::{self, Notice, Subject};
 use super::raw::Raw;
 use super::shared::Shared;
 use super::status;
@@ -54,19 +56,22 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
     if let Some((before, _)) = steps {
         shared.steps.reached(before);
     }
-    let (kind, name, answer): (_, _, Result<Raw<JobStartStop>, _>) = match &write {
-        WindowWrite::Finalizers { name, resource_version, finalizers } => {
-            ("finalizers", name, put_finalizers(client, name, resource_version, finalizers).await)
+    let name = write.name();
+    let (kind, span, answer): (_, _, Result<Raw<JobStartStop>, _>) = match &write {
+        WindowWrite::Finalizers { resource_version, finalizers, .. } => {
+            let span = spans::apiserver_write("finalizers", name);
+            ("finalizers", span, put_finalizers(client, name, resource_version, finalizers).await)
         }
-        WindowWrite::Status { name, resource_version, status, .. } => {
+        WindowWrite::Status { resource_version, status, .. } => {
+            let span = spans::apiserver_write("status", name);
             let meta = Meta { name, uid: Some(id), resource_version };
-            ("status", name, put_status(client, &meta, status).await)
+            ("status", span, put_status(client, &meta, status).await)
         }
-        WindowWrite::Expiry { name, resource_version } => {
+        WindowWrite::Expiry { resource_version, .. } => {
             return expiry::delete(shared, client, id, name, resource_version).await;
         }
     };
-    shared.metrics.apiserver_write(kind, answer.as_ref().map(|_| ()).map_err(WriteError::code));
+    told(shared, kind, span, &answer);
     match answer {
         Ok(object) => {
             shared.version_told(object.meta().resource_version.as_deref(), newest);
@@ -99,6 +104,13 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
         Err(error) if error.is_gone() => tracing::debug!(window = %name, "gone before it was written"),
         Err(error) => later(shared, id, name, &error),
     }
+}
+
+/// Counts the write by what came of it, and ends its span.
+fn told<T>(shared: &Shared, kind: &'static str, span: Span, answer: &Result<T, WriteError>) {
+    let answer = answer.as_ref().map(|_| ()).map_err(WriteError::code);
+    spans::write_answer(span, answer);
+    shared.metrics.apiserver_write(kind, answer);
 }
 
 /// The next write, and what it means. Compared with what is stored before the write leaves: our own watch may bring the
@@ -135,7 +147,8 @@ fn stand_down(shared: &Arc<Shared>, id: &WindowId, name: &ObjectName, claim: &Cl
         shared.metrics.claimed_elsewhere();
         let note = format!("{} Its Lease: {}.", reason.meaning(), claim.term);
         let announcement = Announcement { warning: true, reason, action: "Activate", note };
-        shared.notice(Notice { object: name.clone(), uid: id.to_string(), resource_version, announcement });
+        let (subject, uid) = (Subject::Window, id.to_string());
+        shared.notice(Notice { subject, object: name.clone(), uid, resource_version, announcement });
     }
     later(shared, id, name, &WriteError::LeaseUnproven);
 }
@@ -195,6 +208,7 @@ pub(super) async fn accounts(shared: Arc<Shared>, client: Client) {
 
 async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName) {
     let Some(write) = shared.index().account_write(name, shared.clock.now()) else { return };
+    let span = spans::apiserver_write("account", name);
     let answer: Result<Raw<LiveAccount>, _> = match &write {
         AccountWrite::Finalizers { resource_version, finalizers } => {
             put_finalizers(client, name, resource_version, finalizers).await
@@ -203,7 +217,7 @@ async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName
             put_status(client, &Meta { name, uid: None, resource_version }, status).await
         }
     };
-    shared.metrics.apiserver_write("account", answer.as_ref().map(|_| ()).map_err(WriteError::code));
+    told(shared, "account", span, &answer);
     match answer {
         Ok(object) => {
             shared.index().account_written(name, &object);

@@ -228,7 +228,7 @@ impl Elector {
 
     fn lost(&self, reason: &str, why: &str) -> End {
         self.tenure.end();
-        tracing::error!(lease = %self.name, reason, "this process leads no longer: {why}");
+        tracing::error!(lease = %self.name, reason, why, "this process leads no longer");
         End::Lost
     }
 

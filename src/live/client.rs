@@ -83,6 +83,11 @@ pub struct Pages<'a> {
 }
 
 impl Pages<'_> {
+    /// The last page was read, or one failed.
+    pub fn is_over(&self) -> bool {
+        self.query.is_none()
+    }
+
     /// The jobs of the next page; `None` after the last.
     pub async fn next(&mut self) -> Option<Result<Answered<Vec<Job>>, LiveError>> {
         let query = self.query.take()?;

@@ -9,6 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout};
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
+use tracing::field::{Empty, display};
+
+use crate::TRACES;
 
 use super::guard::Guard;
 use super::outcome::{NotAllowed, Outcome, Unanswered};
@@ -64,7 +67,17 @@ impl Sender {
     /// Makes one attempt, at the time `at`, which the notification bears.
     pub async fn send(&self, post: &Post, at: Timestamp) -> Outcome {
         let begun = Instant::now();
+        let span = tracing::trace_span!(
+            target: TRACES,
+            "notification",
+            otel.kind = "client",
+            id = post.id,
+            receiver = %post.url,
+            outcome = Empty,
+        );
         let outcome = self.attempt(post, at, begun).await;
+        span.record("outcome", display(&outcome));
+        drop(span);
         let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(id = post.id, receiver = %post.url, %outcome, millis, "a notification was tried");
         outcome

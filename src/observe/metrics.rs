@@ -14,6 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::build;
 use crate::gateway::serve::{self, Answered, Cut};
 use crate::live::LiveError;
 
@@ -24,8 +25,9 @@ const LATENESS: [f64; 16] =
 const DURATION: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Action {
+struct FirstCall {
     action: &'static str,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -37,6 +39,16 @@ struct Request {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Operation {
     operation: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Ended {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Queue {
+    queue: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -78,17 +90,34 @@ struct Notification {
     outcome: &'static str,
 }
 
+/// What waits inside of this process, by what it waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueDepths {
+    /// Jobs to be decided.
+    pub decisions: usize,
+    /// Objects whose status or finalizer may have to be written.
+    pub status: usize,
+    /// Events to be sent.
+    pub events: usize,
+    /// Reads of jobs that an account's limits, or an answer, have not let go yet.
+    pub reads: usize,
+}
+
 /// Everything that is measured.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    lateness: Family<Action, Histogram, fn() -> Histogram>,
+    lateness: Family<FirstCall, Histogram, fn() -> Histogram>,
+    deadlines: Gauge,
+    queues: Family<Queue, Gauge>,
     live_requests: Family<Request, Counter>,
     live_seconds: Family<Operation, Histogram, fn() -> Histogram>,
     windows: Family<Windows, Gauge>,
     unready: Family<Why, Gauge>,
     failed_starts: Family<Why, Counter>,
     overdue: Gauge<f64, AtomicU64>,
+    uncovered: Gauge,
+    channel_lists: Family<Ended, Counter>,
     writes: Family<Write, Counter>,
     watch_failures: Family<Watch, Counter>,
     undecodable: Counter,
@@ -102,6 +131,7 @@ pub struct Metrics {
     notifications: Family<Notification, Counter>,
     notifications_lost: Family<Notification, Counter>,
     notifications_waiting: Gauge,
+    notifications_outbox: Gauge,
     http_requests: Family<HttpRequest, Counter>,
     http_refused: Family<Why, Counter>,
     http_cut: Family<Why, Counter>,
@@ -119,12 +149,16 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("jobstartstop"),
             lateness: Family::new_with_constructor(|| Histogram::new(LATENESS)),
+            deadlines: Gauge::default(),
+            queues: Family::default(),
             live_requests: Family::default(),
             live_seconds: Family::new_with_constructor(|| Histogram::new(DURATION)),
             windows: Family::default(),
             unready: Family::default(),
             failed_starts: Family::default(),
             overdue: Gauge::default(),
+            uncovered: Gauge::default(),
+            channel_lists: Family::default(),
             writes: Family::default(),
             watch_failures: Family::default(),
             undecodable: Counter::default(),
@@ -138,6 +172,7 @@ impl Metrics {
             notifications: Family::default(),
             notifications_lost: Family::default(),
             notifications_waiting: Gauge::default(),
+            notifications_outbox: Gauge::default(),
             http_requests: Family::default(),
             http_refused: Family::default(),
             http_cut: Family::default(),
@@ -147,7 +182,7 @@ impl Metrics {
     }
 
     fn register(&mut self) {
-        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        let build = Info::new([("version", build::VERSION), ("revision", build::REVISION)]);
         self.registry.register("build", "The running build", build);
         self.registry.register_with_unit(
             "action_lateness",
@@ -227,8 +262,32 @@ impl Metrics {
             self.clock_offset.clone(),
         );
         self.registry.register("events_dropped", "Events that were not sent", self.events_dropped.clone());
+        self.register_waiting();
+        self.register_uncovered();
         self.register_notifications();
         self.register_http();
+    }
+
+    fn register_waiting(&mut self) {
+        self.registry.register(
+            "deadlines_pending",
+            "Deadlines in the timetable: jobs with something ahead, and keys that wait for their limits",
+            self.deadlines.clone(),
+        );
+        self.registry.register("queue_depth", "What waits inside of this process, by queue", self.queues.clone());
+    }
+
+    fn register_uncovered(&mut self) {
+        self.registry.register(
+            "uncovered_channels",
+            "Channels on air that no window covers, as the last daily list of each key showed them",
+            self.uncovered.clone(),
+        );
+        self.registry.register(
+            "channel_lists",
+            "Daily lists of all jobs of a key, by outcome",
+            self.channel_lists.clone(),
+        );
     }
 
     fn register_notifications(&mut self) {
@@ -246,6 +305,11 @@ impl Metrics {
             "notifications_waiting",
             "Notifications that are being sent, or wait for their receiver's turn",
             self.notifications_waiting.clone(),
+        );
+        self.registry.register(
+            "notifications_outbox",
+            "Notifications that are owed and not delivered yet",
+            self.notifications_outbox.clone(),
         );
     }
 
@@ -267,12 +331,36 @@ impl Metrics {
         );
     }
 
-    /// A call was sent this much later than planned. Only the first call of a task counts: a repeated one is late by
-    /// what it repeats.
-    pub fn lateness(&self, verb: Verb, late: SignedDuration, attempt: u32) {
+    /// A call that was sent this much later than planned was answered, or given up on. Only the first call of a task
+    /// counts: a repeated one is late by what it repeats.
+    pub fn lateness(&self, verb: Verb, late: SignedDuration, attempt: u32, error: Option<&LiveError>) {
         if attempt == 1 {
-            self.lateness.get_or_create(&Action { action: verb.as_str() }).observe(late.as_secs_f64().max(0.0));
+            let call = FirstCall { action: verb.as_str(), outcome: live_outcome(error) };
+            self.lateness.get_or_create(&call).observe(late.as_secs_f64().max(0.0));
         }
+    }
+
+    /// So many deadlines are in the timetable.
+    pub fn deadlines_pending(&self, count: usize) {
+        self.deadlines.set(gauged(count));
+    }
+
+    /// So much waits.
+    pub fn queue_depths(&self, depths: QueueDepths) {
+        let QueueDepths { decisions, status, events, reads } = depths;
+        for (queue, depth) in [("decisions", decisions), ("status", status), ("events", events), ("reads", reads)] {
+            self.queues.get_or_create(&Queue { queue }).set(gauged(depth));
+        }
+    }
+
+    /// So many channels are on air that no window covers.
+    pub fn uncovered_channels(&self, count: u32) {
+        self.uncovered.set(count.into());
+    }
+
+    /// A daily list of all jobs of a key came to its end.
+    pub fn channel_list(&self, error: Option<&LiveError>) {
+        self.channel_lists.get_or_create(&Ended { outcome: live_outcome(error) }).inc();
     }
 
     /// A notification was sent, or could not be.
@@ -294,13 +382,17 @@ impl Metrics {
 
     /// So many are with those that send them.
     pub fn notifications_waiting(&self, count: usize) {
-        self.notifications_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.notifications_waiting.set(gauged(count));
+    }
+
+    /// So many are owed and not delivered yet.
+    pub fn notifications_outbox(&self, count: usize) {
+        self.notifications_outbox.set(gauged(count));
     }
 
     /// A request to the Live API was answered, or given up on.
     pub fn live_request(&self, operation: &'static str, error: Option<&LiveError>, took: SignedDuration) {
-        let outcome = error.map_or("ok", outcome);
-        self.live_requests.get_or_create(&Request { operation, outcome }).inc();
+        self.live_requests.get_or_create(&Request { operation, outcome: live_outcome(error) }).inc();
         self.live_seconds.get_or_create(&Operation { operation }).observe(took.as_secs_f64().max(0.0));
     }
 
@@ -332,14 +424,7 @@ impl Metrics {
 
     /// A write to the apiserver was answered: `Err` holds the HTTP status, if there was one.
     pub fn apiserver_write(&self, object: &'static str, answer: Result<(), Option<u16>>) {
-        let outcome = match answer {
-            Ok(()) => "ok",
-            Err(Some(409)) => "conflict",
-            Err(Some(404)) => "gone",
-            Err(Some(_)) => "refused",
-            Err(None) => "unanswered",
-        };
-        self.writes.get_or_create(&Write { object, outcome }).inc();
+        self.writes.get_or_create(&Write { object, outcome: write_outcome(answer) }).inc();
     }
 
     /// A watch failed and is being started again.
@@ -405,7 +490,24 @@ impl Metrics {
     }
 }
 
-fn outcome(error: &LiveError) -> &'static str {
+fn gauged(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// How a write to the apiserver ended; `Err` holds the HTTP status, if there was one.
+pub(super) fn write_outcome(answer: Result<(), Option<u16>>) -> &'static str {
+    match answer {
+        Ok(()) => "ok",
+        Err(Some(409)) => "conflict",
+        Err(Some(404)) => "gone",
+        Err(Some(_)) => "refused",
+        Err(None) => "unanswered",
+    }
+}
+
+/// How a request to the Live API ended.
+pub(super) fn live_outcome(error: Option<&LiveError>) -> &'static str {
+    let Some(error) = error else { return "ok" };
     match error {
         LiveError::NotSent { .. } => "not_sent",
         LiveError::TimedOut { .. } => "timed_out",
@@ -444,17 +546,46 @@ mod tests {
     #[test]
     fn a_scrape_shows_lateness_windows_and_overdue_stops() {
         let metrics = Metrics::new();
-        metrics.lateness(Verb::Activate, SignedDuration::from_millis(4), 1);
-        metrics.lateness(Verb::Activate, SignedDuration::from_secs(40), 2);
+        metrics.lateness(Verb::Activate, SignedDuration::from_millis(4), 1, None);
+        metrics.lateness(Verb::Activate, SignedDuration::from_secs(40), 2, None);
+        let lost = LiveError::ConnectionLost { reason: "closed".to_owned() };
+        metrics.lateness(Verb::Deactivate, SignedDuration::from_millis(4), 1, Some(&lost));
         let overdue = SignedDuration::from_millis(1_500);
         let refused = Some(Reason::KeyRefused);
         metrics.windows([(Phase::Active, None, Some(overdue)), (Phase::Pending, refused, None)].into_iter());
         let text = metrics.encode().unwrap();
         for line in [
-            "jobstartstop_action_lateness_seconds_count{action=\"activate\"} 1",
+            "jobstartstop_action_lateness_seconds_count{action=\"activate\",outcome=\"ok\"} 1",
+            "jobstartstop_action_lateness_seconds_count{action=\"deactivate\",outcome=\"connection_lost\"} 1",
             "jobstartstop_windows{phase=\"Active\"} 1",
             "jobstartstop_windows{phase=\"Missed\"} 0",
             "jobstartstop_billed_past_stop_seconds 1.5",
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_scrape_shows_what_waits_and_what_is_not_covered() {
+        let metrics = Metrics::new();
+        metrics.deadlines_pending(7);
+        metrics.queue_depths(QueueDepths { decisions: 1, status: 2, events: 3, reads: 4 });
+        metrics.uncovered_channels(5);
+        metrics.channel_list(None);
+        metrics.notifications_outbox(6);
+        let text = metrics.encode().unwrap();
+        let build =
+            format!("jobstartstop_build_info{{version=\"{}\",revision=\"{}\"}} 1", build::VERSION, build::REVISION);
+        for line in [
+            "jobstartstop_deadlines_pending 7",
+            "jobstartstop_queue_depth{queue=\"decisions\"} 1",
+            "jobstartstop_queue_depth{queue=\"status\"} 2",
+            "jobstartstop_queue_depth{queue=\"events\"} 3",
+            "jobstartstop_queue_depth{queue=\"reads\"} 4",
+            "jobstartstop_uncovered_channels 5",
+            "jobstartstop_channel_lists_total{outcome=\"ok\"} 1",
+            "jobstartstop_notifications_outbox 6",
+            &build,
         ] {
             assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
         }

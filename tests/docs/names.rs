@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, process::Command, time::Duration};
 
 use jiff::SignedDuration;
 use jobstartstop::gateway::serve::{self, Answered, Cut, Observer as _};
-use jobstartstop::observe::Metrics;
+use jobstartstop::observe::{Metrics, QueueDepths};
 use plan::outbox::Action;
 use plan::{DeliveryState, Phase, Posted, Reason, Verb};
 
@@ -90,7 +90,9 @@ fn every_reason_is_explained_once_and_none_more() {
 fn every_metric_is_explained_and_exists() {
     // A family without a member is not shown: each gets one.
     let metrics = Metrics::new();
-    metrics.lateness(Verb::Activate, SignedDuration::ZERO, 1);
+    metrics.lateness(Verb::Activate, SignedDuration::ZERO, 1, None);
+    metrics.queue_depths(QueueDepths::default());
+    metrics.channel_list(None);
     metrics.live_request("read", None, SignedDuration::ZERO);
     metrics.windows(std::iter::once((Phase::Pending, Some(Reason::KeyRefused), None)));
     metrics.clock_stepped(SignedDuration::ZERO);

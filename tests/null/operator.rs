@@ -40,6 +40,10 @@ struct Arguments {
     allow_notification_cidr: Vec<String>,
     #[arg(long)]
     ca_file: Option<String>,
+    #[arg(long)]
+    log_filter_file: Option<String>,
+    #[arg(long)]
+    otlp_endpoint: Option<String>,
 }
 
 #[tokio::main]

@@ -18,4 +18,5 @@ mod notifications;
 mod single;
 mod store;
 mod strange;
+mod uncovered;
 mod world;

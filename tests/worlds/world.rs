@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use jobstartstop::controller::{Known, Lanes, Setup, Untold};
+use jobstartstop::controller::{Gauges, Known, Lanes, Setup, Untold};
 use jobstartstop::leader::Tenure;
 use jobstartstop::live::{Endpoint, Timeouts, Transport, TransportError};
 use jobstartstop::observe::{Metrics, Readiness};
@@ -122,6 +122,8 @@ struct Operator {
     posts: JoinHandle<()>,
     stop_calls: CancellationToken,
     stop_writes: CancellationToken,
+    gauges: Gauges,
+    metrics: Arc<Metrics>,
 }
 
 impl World {
@@ -283,10 +285,10 @@ impl World {
         self.operators += 1;
         let name = format!("{OPERATOR}-{}", self.operators);
         let setup = self.setup(&name);
-        let queue = Arc::clone(&setup.posts);
+        let (queue, metrics) = (Arc::clone(&setup.posts), Arc::clone(&setup.metrics));
         let lanes = Lanes::new(setup);
         self.known.follow(&lanes);
-        let (timetable, convergence, _) = lanes.split();
+        let (timetable, convergence, gauges) = lanes.split();
         let (stop_calls, stop_writes) = (CancellationToken::new(), CancellationToken::new());
         let stop_posts = stop_calls.clone();
         self.operator = Some(Operator {
@@ -295,7 +297,16 @@ impl World {
             posts: tokio::spawn(async move { queue.run(stop_posts).await }),
             stop_calls,
             stop_writes,
+            gauges,
+            metrics,
         });
+    }
+
+    /// What a scrape of the operator reads.
+    pub(crate) fn scrape(&self) -> String {
+        let operator = self.operator.as_ref().expect("the operator runs");
+        operator.gauges.refresh();
+        operator.metrics.encode().unwrap()
     }
 
     /// Sets the operator's clock: so many seconds ahead of the right time, or behind it.

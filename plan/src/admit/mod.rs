@@ -1,7 +1,7 @@
 //! Across the jobs of one load (an endpoint and a key): which of the wanted calls go out now.
 //!
 //! The order is fixed: first stops, first starts, the reads that a pending call needs, reads of turning channels,
-//! repeated stops, repeated starts, other reads. A share of the rate and of the connections is kept for first calls
+//! repeated stops, repeated starts, other reads, the daily list. A share of the rate and of the connections is kept for first calls
 //! and their reads. `Retry-After` is honoured, a 429 shrinks the rate, an outage leaves one probe at a time.
 
 mod breaker;
@@ -72,6 +72,8 @@ pub enum Urgency {
     RepeatedStart,
     /// Supervision and checks.
     OtherRead,
+    /// The list of all jobs, once a day: nothing waits for it.
+    DailyList,
 }
 
 impl Urgency {
@@ -98,7 +100,7 @@ impl Urgency {
 
     /// A call, or a read that one needs: it goes out before everything else that is due with it.
     pub fn serves_a_call(self) -> bool {
-        !matches!(self, Self::TurningRead | Self::OtherRead)
+        !matches!(self, Self::TurningRead | Self::OtherRead | Self::DailyList)
     }
 
     /// May use what is kept in reserve.
@@ -297,7 +299,7 @@ impl Load {
 
     fn has_connection(&self, urgency: Urgency) -> bool {
         match self.limits.concurrent_requests {
-            0 => urgency != Urgency::OtherRead || self.under_way < CHECKS_AT_ONCE,
+            0 => urgency < Urgency::OtherRead || self.under_way < CHECKS_AT_ONCE,
             most if urgency.reserved() => self.under_way < most,
             most => self.under_way + most / 4 < most,
         }

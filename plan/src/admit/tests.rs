@@ -29,6 +29,7 @@ const NONE: Limits = Limits { simultaneous_activations: 0, requests_per_second: 
 #[test]
 fn the_order_of_calls_is_by_urgency_then_by_the_longest_wait() {
     let wanted = [
+        request(Urgency::DailyList, 0, "list"),
         request(Urgency::OtherRead, 0, "check"),
         request(Urgency::RepeatedStart, 0, "start-again"),
         request(Urgency::RepeatedStop, 0, "stop-again"),
@@ -38,7 +39,8 @@ fn the_order_of_calls_is_by_urgency_then_by_the_longest_wait() {
         request(Urgency::FirstStop, 9, "stop"),
     ];
     let admission = go(&wanted, &mut Load::new(NONE, at(0)), at(10));
-    assert_eq!(jobs(&admission.go), ["stop", "start", "start-later", "read", "stop-again", "start-again", "check"]);
+    let order = ["stop", "start", "start-later", "read", "stop-again", "start-again", "check", "list"];
+    assert_eq!(jobs(&admission.go), order);
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub(in crate::controller) enum LiveRequest {
     List {
         jobs: BTreeMap<JobKey, AccountName>,
     },
+    /// The list of all jobs of the key, once a day.
+    DailyList,
     Call {
         verb: Verb,
         job: JobKey,
@@ -82,12 +84,18 @@ impl Index {
         }
         let still_fit = |key: &JobKey, verb| jobs.get(key).is_none_or(|job| job.memory.still_fit(verb, now, timings));
         let fit = |key: &JobKey, verb| lease_holds && still_fit(key, verb);
-        let requests = requests(queue, &listing, now, calls_first, fit);
+        let mut requests = requests(queue, &listing, now, calls_first, fit);
+        if queue.daily.is_wanted() && !calls_first {
+            requests.push(Request { urgency: Urgency::DailyList, due: now, job: load.all_jobs() });
+        }
         let admission = plan::admit(&requests, &mut queue.load, now, &self.timings);
         admitted.next = [admission.next, listing.until].into_iter().flatten().min();
         for request in &admission.go {
             let probe = admission.probe.as_ref() == Some(request);
-            let order = if let Some(least) = listing.least.filter(|_| is_list(request, &listing)) {
+            let daily = request.urgency == Urgency::DailyList;
+            let order = if daily {
+                self.let_daily_list_go(load, probe, now)
+            } else if let Some(least) = listing.least.filter(|_| is_list(request, &listing)) {
                 let (order, dropped) = self.let_list_go(load, least, probe, now);
                 admitted.changed.extend(dropped);
                 order
@@ -99,7 +107,7 @@ impl Index {
             } else {
                 // Decided anew, and its place in the load is free.
                 self.ended(load, None, probe, Heard::Nothing, now);
-                admitted.changed.insert(request.job.clone());
+                admitted.changed.extend((!daily).then(|| request.job.clone()));
             }
         }
         for (request, why) in &admission.wait {
@@ -177,7 +185,7 @@ impl Index {
     }
 
     /// The account's client, if it still bears this load's key.
-    fn client(&self, load: &LoadKey, account: &AccountName) -> Option<LiveClient> {
+    pub(super) fn client(&self, load: &LoadKey, account: &AccountName) -> Option<LiveClient> {
         let bears_it = self.loads.get(account) == Some(load);
         self.accounts.get(account).filter(|_| bears_it)?.client.clone().ok()
     }

@@ -126,7 +126,7 @@ impl Index {
     }
 
     /// The account's key was accepted or refused: news of the key that it has now, not of an earlier one.
-    fn contact(&mut self, origin: &Origin, name: &AccountName, at: Timestamp, accepted: bool) {
+    pub(super) fn contact(&mut self, origin: &Origin, name: &AccountName, at: Timestamp, accepted: bool) {
         if self.loads.get(name) != Some(&origin.load) {
             return;
         }
@@ -143,7 +143,7 @@ impl Index {
         }
     }
 
-    fn contact_failed(&mut self, origin: &Origin, account: &AccountName, at: Timestamp, reason: Reason) {
+    pub(super) fn contact_failed(&mut self, origin: &Origin, account: &AccountName, at: Timestamp, reason: Reason) {
         match reason {
             Reason::KeyRefused => self.contact(origin, account, at, false),
             // Answers of the API: it knows the key.

@@ -14,6 +14,7 @@ mod reread;
 mod starts;
 mod stored;
 mod tally;
+mod uncovered;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +23,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use plan::skew::Skew;
-use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Term, Timings, WindowId, WindowPlan};
+use plan::{
+    AccountName, DeletionPolicy, DeliveryState, JobKey, Memory, ObjectName, Term, Timings, WindowId, WindowPlan,
+};
 
 use super::accounts::{Account, Dialling};
 use super::load::{LoadKey, Queue};
@@ -183,6 +186,17 @@ impl Index {
     /// Every window as it is planned.
     pub(in crate::controller) fn planned(&self) -> impl Iterator<Item = &WindowPlan> {
         self.windows.values().filter_map(|stored| stored.planned.as_ref())
+    }
+
+    /// How many reads of jobs were not let go yet.
+    pub(in crate::controller) fn reads_waiting(&self) -> usize {
+        self.queues.values().map(|queue| queue.wanted.reads()).sum()
+    }
+
+    /// How many notifications are owed and were not delivered yet.
+    pub(in crate::controller) fn notifications_owed(&self) -> usize {
+        let deliveries = self.planned().flat_map(|planned| planned.record.outbox.deliveries());
+        deliveries.filter(|delivery| delivery.state == DeliveryState::Pending).count()
     }
 
     pub(super) fn jobs_of(&self, account: &AccountName) -> BTreeSet<JobKey> {

@@ -149,7 +149,8 @@ impl Index {
         }
         let skew = account.endpoint.as_ref().map(|endpoint| self.skew(&endpoint.to_string())).unwrap_or_default();
         let unsigned = if self.tells(name) { account.unsigned(&self.secrets) } else { None };
-        let next = account.render(self.counts(name), skew, unsigned, self.shared_key(name), now);
+        let (counts, shared_key, listed) = (self.counts(name), self.shared_key(name), self.listed_for(name));
+        let next = account.render(counts, skew, unsigned, shared_key, listed, now);
         let same = LiveAccountStatus { last_contact: account.status.last_contact.clone(), ..next.clone() };
         (same != account.status).then(|| AccountWrite::Status { resource_version, status: Box::new(next) })
     }

@@ -49,8 +49,8 @@ pub(crate) async fn metrics_count_what_was_done() {
 
     let metrics = operator.scrape().await;
     for (series, value) in [
-        (r#"jobstartstop_action_lateness_seconds_count{action="activate"}"#, 1.0),
-        (r#"jobstartstop_action_lateness_seconds_count{action="deactivate"}"#, 1.0),
+        (r#"jobstartstop_action_lateness_seconds_count{action="activate",outcome="ok"}"#, 1.0),
+        (r#"jobstartstop_action_lateness_seconds_count{action="deactivate",outcome="refused"}"#, 1.0),
         (r#"jobstartstop_live_requests_total{operation="activate",outcome="ok"}"#, 1.0),
         (r#"jobstartstop_live_requests_total{operation="deactivate",outcome="refused"}"#, 8.0),
         (r#"jobstartstop_live_requests_total{operation="deactivate",outcome="ok"}"#, 1.0),
@@ -59,6 +59,8 @@ pub(crate) async fn metrics_count_what_was_done() {
         ("jobstartstop_billed_past_stop_seconds", 0.0),
         ("jobstartstop_events_dropped_total", 0.0),
         ("jobstartstop_undecodable_objects_total", 0.0),
+        ("jobstartstop_notifications_outbox", 0.0),
+        ("jobstartstop_uncovered_channels", 0.0),
     ] {
         assert!((metrics.value(series) - value).abs() < f64::EPSILON, "{series} is not {value} in\n{}", metrics.0);
     }

@@ -60,7 +60,12 @@ impl Crowd {
         until_past(plus(stop, 6)).await;
         let told = operator.scrape().await;
         let counted = ["activate", "deactivate"].map(|action| {
-            (action, told.value(&format!("jobstartstop_action_lateness_seconds_count{{action=\"{action}\"}}")))
+            (
+                action,
+                told.value(&format!(
+                    "jobstartstop_action_lateness_seconds_count{{action=\"{action}\",outcome=\"ok\"}}"
+                )),
+            )
         });
         let (activates, deactivates) = calls(&channels).await;
         Self { start, stop, activates, deactivates, counted }
