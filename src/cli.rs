@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Run(Box<RunOptions>),
     /// Print the custom resource definitions, for `kubectl apply -f -`.
     Crds(CrdsOptions),
+    #[command(flatten)]
+    Duty(Box<jobstartstop::duty::Command>),
 }
 
 /// What a run goes by. Each flag can also be set by the environment variable shown with it.

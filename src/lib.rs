@@ -8,9 +8,11 @@
 //! - [`notify`]: how a notification goes out.
 //! - [`gateway`]: the Live scheduler's own HTTP interface.
 //! - [`observe`]: metrics, health, logs.
+//! - [`duty`]: the command line for those on duty.
 
 pub mod api;
 pub mod controller;
+pub mod duty;
 pub mod gateway;
 pub mod leader;
 pub mod live;

@@ -24,7 +24,7 @@ mod load;
 mod notice;
 mod outbox;
 mod posts;
-mod raw;
+pub(crate) mod raw;
 mod recheck;
 mod shared;
 mod signing;
