@@ -63,7 +63,8 @@ fn wanted(cli: &Command, words: &[String]) -> Wanted {
 
 fn first_sentence(text: Option<&clap::builder::StyledStr>) -> String {
     let text = text.map(ToString::to_string).unwrap_or_default();
-    text.split(['.', ':', '\n']).next().unwrap_or_default().to_owned()
+    let first = text.split(". ").next().and_then(|sentence| sentence.split(": ").next());
+    first.unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
 fn commands(cli: &Command) -> Vec<(String, String)> {
@@ -141,7 +142,7 @@ mod tests {
         assert_eq!(completed("sus"), "suspend\tHold back a start that was not made yet\n:4\n");
         assert!(completed("").contains("extend\tKeep a channel on air longer"), "{}", completed(""));
         assert!(completed("stop news --dr").starts_with("--dry-run\tLet the API server check"), "{}", completed("stop news --dr"));
-        assert_eq!(completed("stop news -o "), "json\tAs docs/on-duty\n:4\n");
+        assert_eq!(completed("stop news -o "), "json\tAs docs/on-duty.md describes it\n:4\n");
         assert_eq!(completed("completions ba").lines().next(), Some("bash"));
         assert_eq!(completed("show news --kubeconfig "), ":0\n", "a file");
         assert_eq!(completed("no-such-command x"), ":0\n");

@@ -329,7 +329,7 @@ async fn release(options: &Release) -> Result<ExitCode, Error> {
     let mut plan = Plan { says: release::before(&held), ..Plan::default() };
     if held.is_empty() {
         plan.says.push("Nothing is held by the operator's finalizer.".to_owned());
-    } else if !how.force {
+    } else if !(how.force || how.dry_run) {
         nobody_leads(&cluster).await?;
     }
     let mut done = Done::new("release", how.dry_run, &plan);
