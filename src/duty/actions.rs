@@ -118,7 +118,9 @@ pub(super) fn stop(known: &Known<'_>, whole: bool) -> Result<Plan, Refusal> {
     let (start, stop) = (window.start(), window.stop());
     if let Some(called) = stop.called().filter(|_| stop.is_pending()) {
         let when = known.clock(called);
-        return Ok(Plan::says(format!("{name}: its stop was called at {when}, and is repeated until the channel is off.")));
+        return Ok(Plan::says(format!(
+            "{name}: its stop was called at {when}, and is repeated until the channel is off."
+        )));
     }
     if !stop.is_pending() {
         let left_on = stop.has_reason(Reason::StopCancelled) && window.on_air() == "True";
@@ -150,12 +152,10 @@ pub(super) fn stop(known: &Known<'_>, whole: bool) -> Result<Plan, Refusal> {
             others.join(", "),
             known.clock(until)
         )),
-        Some(After::OnAgain(other, at)) => {
-            plan.and("The channel is switched off.").but(format!(
-                "{other} switches it ON AGAIN at {}. To call that off as well: stop {name} --all",
-                known.clock(at)
-            ))
-        }
+        Some(After::OnAgain(other, at)) => plan.and("The channel is switched off.").but(format!(
+            "{other} switches it ON AGAIN at {}. To call that off as well: stop {name} --all",
+            known.clock(at)
+        )),
         Some(After::Off) if start.is(TaskState::Finished) => plan.and("The channel is switched off."),
         Some(After::Off) => {
             plan.and("Its start is under way: the channel is switched off when it is on, within a minute and a half.")
@@ -245,9 +245,12 @@ pub(super) fn resume(known: &Known<'_>) -> Result<Plan, Refusal> {
 /// What a late start has to keep.
 fn deadline(known: &Known<'_>) -> String {
     let late = known.window.spec.as_ref().and_then(|spec| spec.starting_deadline_seconds);
-    let deadline = known.window.start().time.zip(late).and_then(|(start, late)| {
-        start.checked_add(jiff::SignedDuration::from_secs(late.into())).ok()
-    });
+    let deadline = known
+        .window
+        .start()
+        .time
+        .zip(late)
+        .and_then(|(start, late)| start.checked_add(jiff::SignedDuration::from_secs(late.into())).ok());
     match deadline {
         Some(until) if until < known.now => {
             format!("But its startingDeadlineSeconds ended at {}: it will be missed.", known.clock(until))
@@ -275,11 +278,17 @@ pub(super) fn cancel(known: &Known<'_>, leave_on: bool) -> Result<Plan, Refusal>
     }
     let after = Session::of(window, known.all, known.now).map(|session| session.without(window, known.now));
     if let Some(After::StaysOn(others, until)) = after {
-        let words = format!("{name}: its stop is called off. The channel stays on for {} until {}.", others.join(", "), known.clock(until));
+        let words = format!(
+            "{name}: its stop is called off. The channel stays on for {} until {}.",
+            others.join(", "),
+            known.clock(until)
+        );
         return Ok(plan.and(words));
     }
     if !window.start().is(TaskState::Finished) {
-        return Ok(plan.and(format!("{name}: its start is under way; if the channel comes on, it is switched off again.")));
+        return Ok(
+            plan.and(format!("{name}: its start is under way; if the channel comes on, it is switched off again."))
+        );
     }
     if !leave_on {
         return refuse(format!(
@@ -387,7 +396,7 @@ mod tests {
         for (all, words) in [
             (one(pending()), "To call it off: cancel wednesday-broadcast"),
             (one(finished()), "is Finished since"),
-            (vec![stored("failed")], "There is nothing of it to switch off"),
+            (vec![stored("failed")], "failed is Failed since"),
             (vec![stored("left-on")], "switch the channel off by hand"),
             (vec![stored("handed-over"), stored("heir")], "stop that, or add --all"),
         ] {

@@ -42,10 +42,12 @@ impl CalledAs {
     pub fn named(self, cli: Command) -> Command {
         match self {
             Self::Itself => cli,
-            Self::Plugin | Self::Completer => cli.name("kubectl-jss").bin_name(self.typed()).mut_subcommands(|command| {
-                let hidden = OF_THE_OPERATOR.contains(&command.get_name());
-                command.hide(hidden)
-            }),
+            Self::Plugin | Self::Completer => {
+                cli.name("kubectl-jss").bin_name(self.typed()).mut_subcommands(|command| {
+                    let hidden = OF_THE_OPERATOR.contains(&command.get_name());
+                    command.hide(hidden)
+                })
+            }
         }
     }
 }

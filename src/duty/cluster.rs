@@ -154,7 +154,9 @@ impl Cluster {
         let mut found: Result<Vec<Raw<JobStartStop>>, Failed> =
             if window.job().is_empty() { Ok(Vec::new()) } else { self.list(WINDOWS, None, params()).await };
         if found.is_err() {
-            gaps.push("windows of the same job in other namespaces, which cannot be listed with your rights".to_owned());
+            gaps.push(
+                "windows of the same job in other namespaces, which cannot be listed with your rights".to_owned(),
+            );
             found = self.list(WINDOWS, Some(&window.namespace), params()).await;
         }
         let found = found.unwrap_or_else(|failed| {
@@ -163,7 +165,8 @@ impl Cluster {
         });
         let mut windows: Vec<Window> = found.into_iter().map(Window::from).collect();
         let endpoints = self.endpoints(&windows).await;
-        let endpoint = |window: &Window| endpoints.get(&(window.namespace.clone(), window.account().to_owned())).cloned();
+        let endpoint =
+            |window: &Window| endpoints.get(&(window.namespace.clone(), window.account().to_owned())).cloned();
         let own = endpoint(window);
         windows.retain(|other| {
             let theirs = endpoint(other);

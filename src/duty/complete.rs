@@ -37,7 +37,8 @@ pub fn complete(cli: &Command, words: &[String]) -> String {
         Wanted::Anything => (Vec::new(), AS_EVER),
     };
     let fitting = candidates.into_iter().filter(|(word, _)| word.starts_with(typed));
-    let lines = fitting.map(|(word, about)| if about.is_empty() { format!("{word}\n") } else { format!("{word}\t{about}\n") });
+    let lines =
+        fitting.map(|(word, about)| if about.is_empty() { format!("{word}\n") } else { format!("{word}\t{about}\n") });
     lines.collect::<String>() + &format!(":{directive}\n")
 }
 
@@ -107,10 +108,9 @@ fn windows(words: &[String]) -> Vec<String> {
 /// What the words so far say of the cluster.
 fn connection(words: &[String]) -> Connection {
     let value = |names: [&str; 2]| {
-        let pairs = words.iter().zip(words.iter().skip(1).map(Some).chain([None]));
-        pairs.rev().find_map(|(word, next)| match word.split_once('=') {
+        words.iter().enumerate().rev().find_map(|(i, word)| match word.split_once('=') {
             Some((name, value)) if names.contains(&name) => Some(value.to_owned()),
-            None if names.contains(&word.as_str()) => next.cloned(),
+            None if names.contains(&word.as_str()) => words.get(i + 1).cloned(),
             _ => None,
         })
     };
@@ -141,7 +141,11 @@ mod tests {
     fn commands_flags_and_words_of_flags_are_completed() {
         assert_eq!(completed("sus"), "suspend\tHold back a start that was not made yet\n:4\n");
         assert!(completed("").contains("extend\tKeep a channel on air longer"), "{}", completed(""));
-        assert!(completed("stop news --dr").starts_with("--dry-run\tLet the API server check"), "{}", completed("stop news --dr"));
+        assert!(
+            completed("stop news --dr").starts_with("--dry-run\tLet the API server check"),
+            "{}",
+            completed("stop news --dr")
+        );
         assert_eq!(completed("stop news -o "), "json\tAs docs/on-duty.md describes it\n:4\n");
         assert_eq!(completed("completions ba").lines().next(), Some("bash"));
         assert_eq!(completed("show news --kubeconfig "), ":0\n", "a file");

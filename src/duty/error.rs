@@ -135,7 +135,8 @@ pub(super) fn alike_names(name: &str, there: &[String]) -> Vec<String> {
         let part = other.contains(name) || name.contains(other.as_str());
         strsim::jaro_winkler(name, other) + if part { 1.0 } else { 0.0 }
     };
-    let mut scored: Vec<_> = there.iter().map(|other| (score(other), other)).filter(|(score, _)| *score > 0.8).collect();
+    let mut scored: Vec<_> =
+        there.iter().map(|other| (score(other), other)).filter(|(score, _)| *score > 0.8).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     scored.into_iter().take(MOST).map(|(_, name)| name.clone()).collect()
 }

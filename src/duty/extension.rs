@@ -53,7 +53,8 @@ pub(super) fn extend(known: &Known<'_>, until: Until, name: Option<&str>) -> Res
     let session = Session::of(known.window, known.all, known.now);
     // One that no operator has seen yet is on no timeline.
     let last = session.as_ref().and_then(Session::last).or_else(|| (!known.window.seen()).then_some(known.window));
-    let ended = || Refusal(format!("{} is over, and nothing keeps its channel on. Make another window.", known.window.name));
+    let ended =
+        || Refusal(format!("{} is over, and nothing keeps its channel on. Make another window.", known.window.name));
     let last = last.ok_or_else(ended)?;
     let (end, spec) = last.stop().time.zip(known.window.spec.as_ref()).ok_or_else(ended)?;
     let until = until.resolve(end, known.now, known.zone).map_err(Refusal)?;
@@ -171,7 +172,7 @@ mod tests {
         object["spec"]["deactivation"]["notificationSeconds"] = json!(300);
         object["spec"]["startingDeadlineSeconds"] = json!(60);
         let extending = decide(&[parsed(object)], "16:30").unwrap();
-        let made = extending.create.unwrap().manifest();
+        let made = extending.create.as_ref().unwrap().manifest();
         assert_eq!(
             made,
             json!({
@@ -201,14 +202,23 @@ mod tests {
 
     #[test]
     fn a_second_extension_goes_on_from_the_first() {
-        let longer = named(pending(), "wednesday-broadcast-until-20261202t153000z", "2026-12-02T15:00:00Z", "2026-12-02T15:30:00Z");
+        let longer = named(
+            pending(),
+            "wednesday-broadcast-until-20261202t153000z",
+            "2026-12-02T15:00:00Z",
+            "2026-12-02T15:30:00Z",
+        );
         let all: Vec<_> = [active(), longer.clone()].map(parsed).into();
         let made = decide(&all, "+30m").unwrap().create.unwrap();
         assert_eq!(made.touches.1, "wednesday-broadcast-until-20261202t153000z");
         assert_eq!(made.name, "wednesday-broadcast-until-20261202t160000z");
         assert_eq!(made.spec.activation.time, "2026-12-02T15:30:00Z");
         let all: Vec<_> = [longer, active()].map(parsed).into();
-        assert_eq!(decide(&all, "+30m").unwrap().create.unwrap().name, made.name, "by the extension's name it is the same");
+        assert_eq!(
+            decide(&all, "+30m").unwrap().create.unwrap().name,
+            made.name,
+            "by the extension's name it is the same"
+        );
     }
 
     #[test]

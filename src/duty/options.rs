@@ -225,7 +225,7 @@ pub struct Release {
     pub(super) all: bool,
 
     /// In all namespaces.
-    #[arg(short = 'A', long, requires = "all", conflicts_with = "namespace")]
+    #[arg(short = 'A', long, requires = "all", conflicts_with_all = ["namespace", "names"])]
     pub(super) all_namespaces: bool,
 
     /// Do not ask.
@@ -321,7 +321,7 @@ mod tests {
             ("jobstartstop stop news --wait --dry-run", "cannot be used with"),
             ("jobstartstop stop news --wait --timeout soon", "a duration such as 90s"),
             ("jobstartstop release", "<NAME>..."),
-            ("jobstartstop release -A news", "--all"),
+            ("jobstartstop release -A news", "cannot be used with"),
         ] {
             assert!(told(words).contains(sentence), "{words}: {}", told(words));
         }

@@ -176,7 +176,9 @@ impl Page<'_> {
     }
 
     fn session(&self, session: Option<&Session<'_>>) -> String {
-        let Some(session) = session.filter(|session| session.members.len() > 1 || !self.holds(session)) else {
+        let Some(session) =
+            session.filter(|session| session.members.iter().any(|member| member.uid != self.window.uid))
+        else {
             return String::new();
         };
         let (from, to) = (session.block.start, session.block.stop);
@@ -186,10 +188,6 @@ impl Page<'_> {
             self.zone.short(to, self.now)
         );
         self.heading(&title) + &self.windows(&session.members)
-    }
-
-    fn holds(&self, session: &Session<'_>) -> bool {
-        session.members.iter().any(|member| member.uid == self.window.uid)
     }
 
     fn others(&self, session: Option<&Session<'_>>) -> String {
@@ -267,11 +265,11 @@ fn wrapped(text: &str, indent: usize) -> String {
 fn fold(text: &str, options: Options<'_>) -> String {
     // What others wrote moves no cursor and colours nothing.
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    textwrap::wrap(&text, options).into_iter().map(|line| format!("{}\n", line.trim_end())).collect()
+    textwrap::wrap(&text, options).iter().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
 fn painted(paint: Paint, lines: &str) -> String {
-    lines.lines().map(|line| format!("{}\n", paint.with(Tone::Bad, line))).collect()
+    lines.lines().flat_map(|line| [paint.with(Tone::Bad, line), "\n".to_owned()]).collect()
 }
 
 /// Scheme and host: the path of a receiver's URL may be a secret.
@@ -304,7 +302,12 @@ mod tests {
 
     #[test]
     fn a_window_on_air_with_an_extension_fills_one_page() {
-        let mut longer = named(pending(), "wednesday-broadcast-until-20261202t160000z", "2026-12-02T15:00:00Z", "2026-12-02T16:00:00Z");
+        let mut longer = named(
+            pending(),
+            "wednesday-broadcast-until-20261202t160000z",
+            "2026-12-02T15:00:00Z",
+            "2026-12-02T16:00:00Z",
+        );
         longer["metadata"]["annotations"] = json!({ "scheduler.bcovlive.io/extends": "live/wednesday-broadcast" });
         let later = named(pending(), "thursday-broadcast", "2026-12-03T13:00:00Z", "2026-12-03T15:00:00Z");
         let mut first = active();
@@ -331,8 +334,20 @@ mod tests {
     #[test]
     fn every_stored_window_has_its_page() {
         for name in [
-            "active", "cancelled", "failed", "finished", "going", "handed-over", "heir", "left-on", "missed", "overlapping",
-            "past", "pending", "suspended", "unready",
+            "active",
+            "cancelled",
+            "failed",
+            "finished",
+            "going",
+            "handed-over",
+            "heir",
+            "left-on",
+            "missed",
+            "overlapping",
+            "past",
+            "pending",
+            "suspended",
+            "unready",
         ] {
             let all = [stored(name)];
             golden(&format!("stored-{name}"), &page(&all, "2026-11-29T10:57:00Z", &[], Paint::Plain));

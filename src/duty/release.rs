@@ -50,7 +50,8 @@ impl Held {
 
     /// An account that bears it.
     pub(super) fn account(account: &Raw<LiveAccount>) -> Option<Self> {
-        let ObjectMeta { namespace, name, uid, resource_version, finalizers, deletion_timestamp, .. } = account.meta().clone();
+        let ObjectMeta { namespace, name, uid, resource_version, finalizers, deletion_timestamp, .. } =
+            account.meta().clone();
         let finalizers = finalizers.unwrap_or_default();
         finalizers.iter().any(|finalizer| finalizer == FINALIZER).then(|| Self {
             kind: Self::ACCOUNT,
@@ -99,7 +100,10 @@ pub(super) fn lead(lease: &Lease, now: Timestamp) -> Lead {
 /// A Lease was renewed between the two looks.
 pub(super) fn renewed<'a>(before: &[Lease], after: &'a [Lease]) -> Option<&'a str> {
     let known = |lease: &&Lease| {
-        before.iter().any(|old| old.metadata.uid == lease.metadata.uid && old.spec.as_ref().map(|s| &s.renew_time) == lease.spec.as_ref().map(|s| &s.renew_time))
+        before.iter().any(|old| {
+            old.metadata.uid == lease.metadata.uid
+                && old.spec.as_ref().map(|s| &s.renew_time) == lease.spec.as_ref().map(|s| &s.renew_time)
+        })
     };
     let newer = after.iter().filter(|lease| !known(lease));
     newer.filter_map(|lease| lease.spec.as_ref()?.holder_identity.as_deref()).find(|holder| !holder.is_empty())

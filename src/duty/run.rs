@@ -222,7 +222,8 @@ fn partly(made: &[Changed], error: Error) -> Error {
     if made.is_empty() {
         return error;
     }
-    let names: Vec<String> = made.iter().map(|changed| format!("{}/{} {}", changed.namespace, changed.name, changed.how)).collect();
+    let names: Vec<String> =
+        made.iter().map(|changed| format!("{}/{} {}", changed.namespace, changed.name, changed.how)).collect();
     Error::Partly { made: names.join(", "), error: Box::new(error) }
 }
 
@@ -249,7 +250,7 @@ async fn conclude(cluster: &Cluster, mut done: Done, doing: &Doing, awaited: &[A
 
 fn tell_done(done: &Done) {
     let dry = if done.dry_run { "Dry run, nothing is changed. It would be so:\n" } else { "" };
-    let says: String = done.says.iter().map(|sentence| format!("{sentence}\n")).collect();
+    let says: String = done.says.iter().flat_map(|sentence| [sentence.as_str(), "\n"]).collect();
     tell(&format!("{dry}{says}"));
     for warning in &done.warnings {
         note(&format!("Warning: {warning}"));
@@ -265,7 +266,9 @@ async fn wait(cluster: &Cluster, all: &[Awaited], limit: Duration) -> Result<boo
             let progress = match cluster.find(namespace, name).await {
                 Ok(window) => goal.progress(window.as_ref()),
                 // It may come back; what is waited for does not depend on it.
-                Err(error @ (Error::TimedOut(_) | Error::Unreachable(_) | Error::NotNow(_))) => Progress::Waiting(error.to_string()),
+                Err(error @ (Error::TimedOut(_) | Error::Unreachable(_) | Error::NotNow(_))) => {
+                    Progress::Waiting(error.to_string())
+                }
                 Err(error) => return Err(error),
             };
             let (Progress::Reached(says) | Progress::Waiting(says) | Progress::Failed(says)) = &progress;
@@ -390,7 +393,8 @@ async fn nobody_leads(cluster: &Cluster) -> Result<(), Error> {
     if let Some(Lead::Held(holder)) = leading.iter().find(|lead| matches!(lead, Lead::Held(_))) {
         return leads(holder);
     }
-    let doubt = leading.iter().filter_map(|lead| if let Lead::Doubtful(lasts) = lead { Some(*lasts) } else { None }).max();
+    let doubt =
+        leading.iter().filter_map(|lead| if let Lead::Doubtful(lasts) = lead { Some(*lasts) } else { None }).max();
     let Some(lasts) = doubt else { return Ok(()) };
     note(&format!("A Lease ran out and was not let go: waiting {} to see whether it is renewed.", span(lasts)));
     match renewed_within(cluster, leases, Duration::try_from(lasts).unwrap_or_default()).await? {

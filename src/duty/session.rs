@@ -92,7 +92,11 @@ mod tests {
     #[test]
     fn windows_that_overlap_or_touch_are_one_session() {
         let apart = named(pending(), "evening", "2026-12-02T20:00:00Z", "2026-12-02T21:00:00Z");
-        let suspended = with(named(pending(), "held", "2026-12-02T14:00:00Z", "2026-12-02T18:00:00Z"), "/spec/suspend", json!(true));
+        let suspended = with(
+            named(pending(), "held", "2026-12-02T14:00:00Z", "2026-12-02T18:00:00Z"),
+            "/spec/suspend",
+            json!(true),
+        );
         let all: Vec<_> = [extension(), apart, suspended, first()].map(parsed).into();
         let session = Session::of(&all[3], &all, at(NOW)).unwrap();
         assert_eq!(names(&session), ["first", "longer"]);

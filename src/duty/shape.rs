@@ -34,7 +34,7 @@ struct Shown<'a> {
     now: Glance,
     start: Task<'a>,
     stop: Task<'a>,
-    reading: Reading<'a>,
+    reading: LastLook<'a>,
     conditions: Vec<Shortened<'a>>,
     suspended: bool,
     cancelled: bool,
@@ -62,7 +62,7 @@ struct Task<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Reading<'a> {
+struct LastLook<'a> {
     reading: &'a str,
     state: &'a str,
     sep_state: &'a str,
@@ -124,7 +124,7 @@ fn window(window: &Window, now: Timestamp) -> Value {
         now: window.glance(now),
         start: task(&window.start()),
         stop: task(&window.stop()),
-        reading: Reading {
+        reading: LastLook {
             reading: &job.reading,
             state: &job.state,
             sep_state: &job.sep_state,

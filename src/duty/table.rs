@@ -110,7 +110,8 @@ fn row(window: &Window, look: &Look<'_>) -> Vec<Cell> {
 
 fn next(window: &Window, glance: Glance, now: Timestamp) -> String {
     let (start, stop) = (window.start().call_at, window.stop().call_at);
-    let told = |what: &str, at: Option<Timestamp>| at.map(|at| format!("{what} {}", from_now(at, now))).unwrap_or_default();
+    let told =
+        |what: &str, at: Option<Timestamp>| at.map(|at| format!("{what} {}", from_now(at, now))).unwrap_or_default();
     match glance {
         Glance::OnAir | Glance::Turning | Glance::OffEarly if window.cancelled() => "no stop".to_owned(),
         Glance::OnAir | Glance::Turning | Glance::OffEarly => told("off", stop),
@@ -163,7 +164,11 @@ mod tests {
             named(finished(), "yesterday", "2026-12-01T08:00:00Z", "2026-12-01T09:00:00Z"),
             named(pending(), "gala", "2026-12-05T19:00:00Z", "2026-12-05T22:00:00Z"),
             named(pending(), "evening", "2026-12-02T19:00:00Z", "2026-12-02T20:00:00Z"),
-            with(named(pending(), "concert", "2026-12-03T19:00:00Z", "2026-12-03T20:00:00Z"), "/spec/suspend", json!(true)),
+            with(
+                named(pending(), "concert", "2026-12-03T19:00:00Z", "2026-12-03T20:00:00Z"),
+                "/spec/suspend",
+                json!(true),
+            ),
             active(),
             refused,
         ]
@@ -213,7 +218,9 @@ yesterday            finished   1 Dec 09:00:00  1 Dec 10:00:00
         let zone = berlin();
         let look = |paint| Look { zone: &zone, now: at("2026-12-02T13:30:00Z"), paint, namespaces: false, wide: false };
         let coloured = list(&windows(), &look(Paint::Colours));
-        let bare = ["32", "1;31", "1", "2", "0"].iter().fold(coloured.clone(), |text, code| text.replace(&format!("\u{1b}[{code}m"), ""));
+        let bare = ["32", "1;31", "1", "2", "0"]
+            .iter()
+            .fold(coloured.clone(), |text, code| text.replace(&format!("\u{1b}[{code}m"), ""));
         assert_ne!(coloured, bare);
         assert_eq!(bare, list(&windows(), &look(Paint::Plain)));
     }

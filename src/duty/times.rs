@@ -74,13 +74,18 @@ pub(super) fn span(span: SignedDuration) -> String {
     let units = [("d", seconds / 86_400), ("h", seconds / 3_600 % 24), ("m", seconds / 60 % 60), ("s", seconds % 60)];
     let first = units.iter().position(|(_, count)| *count > 0).unwrap_or(units.len() - 1);
     let shown = units.iter().skip(first).take(2).enumerate();
-    let parts = shown.filter(|(i, (_, count))| *i == 0 || *count > 0).map(|(_, (unit, count))| format!("{count}{unit}"));
+    let parts =
+        shown.filter(|(i, (_, count))| *i == 0 || *count > 0).map(|(_, (unit, count))| format!("{count}{unit}"));
     parts.collect::<Vec<_>>().join(" ")
 }
 
 /// `in 2h 5m`, or `2h 5m ago`.
 pub(super) fn from_now(at: Timestamp, now: Timestamp) -> String {
-    if at >= now { format!("in {}", span(at.duration_since(now))) } else { format!("{} ago", span(now.duration_since(at))) }
+    if at >= now {
+        format!("in {}", span(at.duration_since(now)))
+    } else {
+        format!("{} ago", span(now.duration_since(at)))
+    }
 }
 
 /// The new end of a show, as it was given.
@@ -174,7 +179,8 @@ mod tests {
             ("+30m", "2026-12-02T19:45:00Z"),
             ("+1h15m", "2026-12-02T20:30:00Z"),
             ("+90s", "2026-12-02T19:16:30Z"),
-            ("20:30", "2026-12-03T19:30:00Z"),
+            ("20:30", "2026-12-02T19:30:00Z"),
+            ("19:30", "2026-12-03T18:30:00Z"),
             ("21:30", "2026-12-02T20:30:00Z"),
             ("21:30:15", "2026-12-02T20:30:15Z"),
             ("00:10", "2026-12-02T23:10:00Z"),

@@ -49,7 +49,9 @@ impl Goal {
         };
         let failed = match self {
             Self::Stopped => window.stop().is(TaskState::Failed) || window.stop().is(TaskState::Cancelled),
-            Self::Resumed | Self::Counted => [Phase::Failed, Phase::Missed].iter().any(|phase| phase.as_str() == window.status.phase),
+            Self::Resumed | Self::Counted => {
+                [Phase::Failed, Phase::Missed].iter().any(|phase| phase.as_str() == window.status.phase)
+            }
             Self::Answered | Self::Cancelled => false,
         };
         match (failed, reached) {

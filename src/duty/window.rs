@@ -21,7 +21,6 @@ pub(super) struct Window {
     pub(super) uid: String,
     pub(super) resource_version: String,
     pub(super) generation: i64,
-    pub(super) created: Option<Timestamp>,
     /// Since when it is being deleted.
     pub(super) deleted: Option<Timestamp>,
     pub(super) finalizers: Vec<String>,
@@ -48,7 +47,6 @@ impl From<Raw<JobStartStop>> for Window {
             uid: meta.uid.unwrap_or_default(),
             resource_version: meta.resource_version.unwrap_or_default(),
             generation: meta.generation.unwrap_or_default(),
-            created: meta.creation_timestamp.map(|time| time.0),
             deleted: meta.deletion_timestamp.map(|time| time.0),
             finalizers: meta.finalizers.unwrap_or_default(),
             labels: meta.labels.unwrap_or_default(),

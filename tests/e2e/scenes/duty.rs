@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{
-    Channel, LATE, Plane, Stage, Window, bare_plane, blocking, eventually, in_seconds, install, killed, phase, plus, ready,
-    received, until_past,
+    Channel, LATE, Plane, Stage, Window, bare_plane, blocking, eventually, in_seconds, install, killed, phase, plus,
+    ready, received, until_past,
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_jobstartstop");
@@ -224,7 +224,13 @@ pub(crate) async fn a_stop_of_a_covered_window_says_who_keeps_the_channel_on_and
     let stop = in_seconds(600);
     on_air(&stage, "matinee", &news, stop).await;
     let premiere = on_air(&stage, "premiere", &news, stop).await;
-    stage.window("finale", &news).between(stop, plus(stop, 600)).create().await.until("it counts", ready("True", "Scheduled")).await;
+    stage
+        .window("finale", &news)
+        .between(stop, plus(stop, 600))
+        .create()
+        .await
+        .until("it counts", ready("True", "Scheduled"))
+        .await;
 
     let said = duty.types("stop matinee --wait --timeout 40s").await.ok();
     assert!(said.err.contains("The channel STAYS ON for premiere, finale until"), "{said:?}");
@@ -305,8 +311,7 @@ pub(crate) async fn what_goes_wrong_is_told_to_people() {
     assert!(waited.err.is_empty(), "{waited:?}");
     stage.plane().kubectl(["create", "serviceaccount", "guest", "--namespace", &stage.namespace]).await;
     let (control, namespace) = (std::sync::Arc::clone(stage.plane()), stage.namespace.clone());
-    let kubeconfig =
-        blocking(move || control.control().service_account_kubeconfig(&namespace, "guest").unwrap()).await;
+    let kubeconfig = blocking(move || control.control().service_account_kubeconfig(&namespace, "guest").unwrap()).await;
     let guest = Duty { kubeconfig, namespace: stage.namespace.clone() };
     let told = guest.types("list").await.refused();
     let expected = format!("Error: you may not list jobstartstops in the namespace {}", stage.namespace);
@@ -337,9 +342,8 @@ pub(crate) async fn kubectl_finds_it_as_a_plugin_and_completes_names() {
         std::os::unix::fs::symlink(PROGRAM, folder.path().join(name)).unwrap();
     }
     let kubectl = stage.plane().control().kubectl().program().to_owned();
-    let types = async |line: String| {
-        run(&kubectl, line.split(' '), &duty.kubeconfig, Some(folder.path().to_owned())).await
-    };
+    let types =
+        async |line: String| run(&kubectl, line.split(' '), &duty.kubeconfig, Some(folder.path().to_owned())).await;
     let listed = types(format!("jss list -n {}", stage.namespace)).await.ok().out;
     assert!(listed.contains("evening-news"), "{listed}");
     let help = types("jss --help".to_owned()).await.ok().out;
