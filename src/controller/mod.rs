@@ -60,6 +60,7 @@ use index::{Index, Order};
 use live_calls::carry_out;
 use shared::{Ground, Outlets, Shared};
 
+pub use accounts::IN_USE;
 pub use directory::Known;
 pub use step::{Step, Steps, Untold};
 pub use window::FINALIZER;

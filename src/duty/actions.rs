@@ -20,6 +20,8 @@ pub(super) struct Known<'a> {
     pub(super) all: &'a [Window],
     pub(super) now: Timestamp,
     pub(super) zone: &'a Zone,
+    /// What somebody typed to get here, for what they may type next.
+    pub(super) typed: &'static str,
 }
 
 /// An edit of one window's spec.
@@ -114,7 +116,7 @@ pub(super) fn stop(known: &Known<'_>, whole: bool) -> Result<Plan, Refusal> {
         return stop_session(known, session.as_ref());
     }
     let window = known.window;
-    let name = &window.name;
+    let (name, typed) = (&window.name, known.typed);
     let (start, stop) = (window.start(), window.stop());
     if let Some(called) = stop.called().filter(|_| stop.is_pending()) {
         let when = known.clock(called);
@@ -137,7 +139,7 @@ pub(super) fn stop(known: &Known<'_>, whole: bool) -> Result<Plan, Refusal> {
     }
     if !window.has_it_on() {
         return refuse(if start.is_pending() {
-            format!("{name} has not started: there is nothing to switch off. To call it off: cancel {name}")
+            format!("{name} has not started: there is nothing to switch off. To call it off: {typed} cancel {name}")
         } else {
             format!("{} There is nothing of it to switch off.", known.how_it_ended(window))
         });
@@ -148,12 +150,12 @@ pub(super) fn stop(known: &Known<'_>, whole: bool) -> Result<Plan, Refusal> {
     Ok(match session.map(|session| session.without(window, known.now)) {
         _ if window.cancelled() => plan.but("It is cancelled: its channel stays on, whatever its stop says."),
         Some(After::StaysOn(others, until)) => plan.but(format!(
-            "The channel STAYS ON for {} until {}. To switch it off now: stop {name} --all",
+            "The channel STAYS ON for {} until {}. To switch it off now: {typed} stop {name} --all",
             others.join(", "),
             known.clock(until)
         )),
         Some(After::OnAgain(other, at)) => plan.and("The channel is switched off.").but(format!(
-            "{other} switches it ON AGAIN at {}. To call that off as well: stop {name} --all",
+            "{other} switches it ON AGAIN at {}. To call that off as well: {typed} stop {name} --all",
             known.clock(at)
         )),
         Some(After::Off) if start.is(TaskState::Finished) => plan.and("The channel is switched off."),
@@ -207,7 +209,10 @@ pub(super) fn suspend(known: &Known<'_>) -> Result<Plan, Refusal> {
         return refuse(format!("{} There is no start to hold back.", known.how_it_ended(window)));
     }
     if window.start().called().is_some() {
-        return refuse(format!("{name}: its start was called already. To switch the channel off: stop {name}"));
+        return refuse(format!(
+            "{name}: its start was called already. To switch the channel off: {} stop {name}",
+            known.typed
+        ));
     }
     if window.suspended() {
         return Ok(Plan::says(format!("{name} is suspended already.")));
@@ -293,7 +298,8 @@ pub(super) fn cancel(known: &Known<'_>, leave_on: bool) -> Result<Plan, Refusal>
     if !leave_on {
         return refuse(format!(
             "{name} is on air: cancelling drops its stop, and its channel STAYS ON, and is billed, until somebody switches it \
-             off. To go off air: stop {name}. To leave it on: cancel {name} --leave-on"
+             off. To go off air: {typed} stop {name}. To leave it on: {typed} cancel {name} --leave-on",
+            typed = known.typed
         ));
     }
     Ok(plan
@@ -339,7 +345,8 @@ mod tests {
 
     fn decide(all: &[Window], what: impl Fn(&Known<'_>) -> Result<Plan, Refusal>) -> Result<Plan, String> {
         let zone = berlin();
-        what(&Known { window: &all[0], all, now: at(NOW), zone: &zone }).map_err(|refusal| refusal.0)
+        what(&Known { window: &all[0], all, now: at(NOW), zone: &zone, typed: "kubectl jss" })
+            .map_err(|refusal| refusal.0)
     }
 
     fn one(object: Value) -> Vec<Window> {
@@ -375,7 +382,7 @@ mod tests {
         let plan = decide(&all, |known| stop(known, false)).unwrap();
         assert_eq!(plan.changes.len(), 1);
         assert!(plan.warns[0].contains("STAYS ON for premiere until 18:00:00"), "{plan:?}");
-        assert!(plan.warns[0].contains("stop first --all"), "{plan:?}");
+        assert!(plan.warns[0].contains("kubectl jss stop first --all"), "{plan:?}");
 
         let all: Vec<_> = [first(), touching()].map(parsed).into();
         let plan = decide(&all, |known| stop(known, false)).unwrap();

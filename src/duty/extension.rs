@@ -158,7 +158,7 @@ mod tests {
 
     fn decide(all: &[Window], until: &str) -> Result<Extending, String> {
         let zone = berlin();
-        let known = Known { window: &all[0], all, now: at("2026-12-02T14:50:00Z"), zone: &zone };
+        let known = Known { window: &all[0], all, now: at("2026-12-02T14:50:00Z"), zone: &zone, typed: "" };
         extend(&known, until.parse().unwrap(), None).map_err(|refusal| refusal.0)
     }
 

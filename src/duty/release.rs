@@ -7,15 +7,18 @@ use kube::Resource;
 use serde_json::{Value, json};
 
 use crate::api::LiveAccount;
-use crate::controller::FINALIZER;
 use crate::controller::raw::Raw;
+use crate::controller::{FINALIZER, IN_USE};
 
 use super::window::Window;
+
+/// The operator's finalizers: of windows, and of accounts.
+const OURS: [&str; 2] = [FINALIZER, IN_USE];
 
 /// What a person types to go on.
 pub(super) const WORD: &str = "release";
 
-/// An object that bears the operator's finalizer.
+/// An object that bears a finalizer of the operator's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) kind: &'static str,
@@ -53,7 +56,7 @@ impl Held {
         let ObjectMeta { namespace, name, uid, resource_version, finalizers, deletion_timestamp, .. } =
             account.meta().clone();
         let finalizers = finalizers.unwrap_or_default();
-        finalizers.iter().any(|finalizer| finalizer == FINALIZER).then(|| Self {
+        finalizers.iter().any(|finalizer| OURS.contains(&&**finalizer)).then(|| Self {
             kind: Self::ACCOUNT,
             namespace: namespace.unwrap_or_default(),
             name: name.unwrap_or_default(),
@@ -67,7 +70,7 @@ impl Held {
 
     /// The patch that takes it off, on the version that was read. Finalizers of others stay.
     pub(super) fn without_finalizer(&self) -> Value {
-        let kept: Vec<&String> = self.finalizers.iter().filter(|finalizer| *finalizer != FINALIZER).collect();
+        let kept: Vec<&String> = self.finalizers.iter().filter(|finalizer| !OURS.contains(&&***finalizer)).collect();
         json!({ "metadata": { "resourceVersion": self.resource_version, "uid": self.uid, "finalizers": kept } })
     }
 

@@ -43,7 +43,7 @@ pub fn run(command: Command, called: CalledAs, cli: clap::Command) -> ExitCode {
             .enable_all()
             .build()
             .map_err(|error| Error::Local(format!("cannot start the runtime: {error}")))
-            .and_then(|runtime| runtime.block_on(carry_out(command))),
+            .and_then(|runtime| runtime.block_on(carry_out(command, called.typed()))),
     };
     outcome.unwrap_or_else(|error| {
         note(&format!("Error: {error}"));
@@ -51,25 +51,25 @@ pub fn run(command: Command, called: CalledAs, cli: clap::Command) -> ExitCode {
     })
 }
 
-async fn carry_out(command: Command) -> Result<ExitCode, Error> {
+async fn carry_out(command: Command, typed: &'static str) -> Result<ExitCode, Error> {
     match command {
         Command::List(options) => list(&options).await,
         Command::Show(options) => show(&options).await,
-        Command::Extend(options) => extend(&options).await,
+        Command::Extend(options) => extend(&options, typed).await,
         Command::Stop(Stop { name, all, times, doing, connection }) => {
-            let asked = Asked { command: "stop", name: &name, doing: &doing, goal: Goal::Stopped };
+            let asked = Asked { typed, command: "stop", name: &name, doing: &doing, goal: Goal::Stopped };
             edit(asked, &times, &connection, |known| actions::stop(known, all)).await
         }
         Command::Suspend(Edit { name, times, doing, connection }) => {
-            let asked = Asked { command: "suspend", name: &name, doing: &doing, goal: Goal::Answered };
+            let asked = Asked { typed, command: "suspend", name: &name, doing: &doing, goal: Goal::Answered };
             edit(asked, &times, &connection, actions::suspend).await
         }
         Command::Resume(Edit { name, times, doing, connection }) => {
-            let asked = Asked { command: "resume", name: &name, doing: &doing, goal: Goal::Resumed };
+            let asked = Asked { typed, command: "resume", name: &name, doing: &doing, goal: Goal::Resumed };
             edit(asked, &times, &connection, actions::resume).await
         }
         Command::Cancel(Cancel { name, leave_on, times, doing, connection }) => {
-            let asked = Asked { command: "cancel", name: &name, doing: &doing, goal: Goal::Cancelled };
+            let asked = Asked { typed, command: "cancel", name: &name, doing: &doing, goal: Goal::Cancelled };
             edit(asked, &times, &connection, |known| actions::cancel(known, leave_on)).await
         }
         Command::Release(options) => release(&options).await,
@@ -147,6 +147,7 @@ async fn show(options: &Show) -> Result<ExitCode, Error> {
 /// An edit of a window.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
+    typed: &'static str,
     command: &'static str,
     name: &'a str,
     doing: &'a Doing,
@@ -173,7 +174,7 @@ async fn edit(
     for _ in 0..TRIES {
         let window = cluster.window(&cluster.namespace, asked.name).await?;
         let OfJob { windows, gaps } = cluster.of_job(&window).await;
-        let known = Known { window: &window, all: &windows, now: Timestamp::now(), zone: &zone };
+        let known = Known { window: &window, all: &windows, now: Timestamp::now(), zone: &zone, typed: asked.typed };
         let mut plan = decide(&known)?;
         plan.warns.extend(gaps.iter().map(|gap| format!("Not looked at: {gap}")));
         if !apply(&cluster, &plan.changes, asked.doing, &mut made).await? {
@@ -287,12 +288,12 @@ async fn wait(cluster: &Cluster, all: &[Awaited], limit: Duration) -> Result<boo
     Ok(true)
 }
 
-async fn extend(options: &Extend) -> Result<ExitCode, Error> {
+async fn extend(options: &Extend, typed: &'static str) -> Result<ExitCode, Error> {
     let zone = Zone::named(options.times.zone.as_deref())?;
     let cluster = Cluster::connect(&options.connection).await?;
     let window = cluster.window(&cluster.namespace, &options.name).await?;
     let OfJob { windows, gaps } = cluster.of_job(&window).await;
-    let known = Known { window: &window, all: &windows, now: Timestamp::now(), zone: &zone };
+    let known = Known { window: &window, all: &windows, now: Timestamp::now(), zone: &zone, typed };
     let extending = extension::extend(&known, options.until, options.new_name.as_deref())?;
     let mut plan = extending.plan;
     plan.warns.extend(gaps.iter().map(|gap| format!("Not looked at: {gap}")));

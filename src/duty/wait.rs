@@ -38,13 +38,15 @@ impl Goal {
             };
         };
         if !window.up_to_date() {
-            return Progress::Waiting("no operator has answered the edit yet".to_owned());
+            return Progress::Waiting("the operator is to take the edit up".to_owned());
         }
         let (reached, says) = match self {
             Self::Stopped => stopped(window),
             Self::Answered => (true, said(window)),
             Self::Resumed => resumed(window),
-            Self::Counted => (window.counts(), if window.counts() { "it counts".to_owned() } else { said(window) }),
+            Self::Counted => {
+                (window.counts(), if window.counts() { "its job was read: it counts".to_owned() } else { said(window) })
+            }
             Self::Cancelled => (window.settled(), said(window)),
         };
         let failed = match self {

@@ -330,7 +330,7 @@ pub(crate) async fn a_wait_that_is_in_vain_ends_with_a_code_of_its_own() {
     stage.window("news", &news).between(in_seconds(600), in_seconds(900)).create().await;
     let said = duty.types("cancel news --wait --timeout 1s").await;
     assert_eq!(said.code, Some(3), "{said:?}");
-    assert!(said.err.contains("no operator has answered the edit yet"), "{said:?}");
+    assert!(said.err.contains("the operator is to take the edit up"), "{said:?}");
 }
 
 pub(crate) async fn kubectl_finds_it_as_a_plugin_and_completes_names() {
