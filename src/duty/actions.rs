@@ -401,7 +401,7 @@ mod tests {
     #[test]
     fn a_stop_is_refused_where_nothing_is_on_and_says_what_to_do() {
         for (all, words) in [
-            (one(pending()), "To call it off: cancel wednesday-broadcast"),
+            (one(pending()), "To call it off: kubectl jss cancel wednesday-broadcast"),
             (one(finished()), "is Finished since"),
             (vec![stored("failed")], "failed is Failed since"),
             (vec![stored("left-on")], "switch the channel off by hand"),
