@@ -87,5 +87,6 @@ fn main() -> anyhow::Result<()> {
     match cli::Cli::parse().command {
         cli::Command::Run(options) => run::run(*options, Arc::new(Failpoint::from_environment())),
         cli::Command::Crds(options) => cli::crds(&options),
+        cli::Command::Duty(_) => anyhow::bail!("this program is for the sweep: it runs as the operator, and no more"),
     }
 }
