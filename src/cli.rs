@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Version(VersionOptions),
     /// Print a time as local time, in UTC, and in the seconds since 1970 that the Live API's scheduler uses.
     Time(TimeOptions),
+    #[command(flatten)]
+    Duty(Box<jobstartstop::duty::Command>),
 }
 
 /// What a run goes by. Each flag can also be set by the environment variable shown with it.

@@ -8,6 +8,7 @@
 //! - [`notify`]: how a notification goes out.
 //! - [`gateway`]: the Live scheduler's own HTTP interface.
 //! - [`observe`]: metrics, health, logs, traces.
+//! - [`duty`]: the command line for those on duty.
 //! - [`tls_roots`]: whose signature makes a server believed.
 //! - [`notations`]: one instant as each side writes it.
 //! - [`build`]: what this binary was built from; [`version`]: that, and what is built into it.
@@ -15,6 +16,7 @@
 pub mod api;
 pub mod build;
 pub mod controller;
+pub mod duty;
 pub mod gateway;
 pub mod leader;
 pub mod live;

@@ -21,7 +21,7 @@ use super::window::{Defaults, name_of};
 
 /// The finalizer under which a LiveAccount stays while one of its windows has its job on: a namespace is deleted in
 /// any order, and the stop needs the account.
-pub(super) const IN_USE: &str = "scheduler.bcovlive.io/in-use";
+pub const IN_USE: &str = "scheduler.bcovlive.io/in-use";
 
 const KEY_ACCEPTED: &str = "KeyAccepted";
 const CLOCK_SKEW: &str = "ClockSkew";

@@ -24,7 +24,7 @@ mod load;
 mod notice;
 mod outbox;
 mod posts;
-mod raw;
+pub(crate) mod raw;
 mod recheck;
 mod shared;
 mod signing;
@@ -61,6 +61,7 @@ use index::{Index, Order};
 use live_calls::carry_out;
 use shared::{Ground, Outlets, Shared};
 
+pub use accounts::IN_USE;
 pub use directory::Known;
 pub use step::{Step, Steps, Untold};
 pub use window::FINALIZER;

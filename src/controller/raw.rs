@@ -16,7 +16,7 @@ use serde_path_to_error::{Path, Segment};
 
 /// An object of kind `K`: its metadata, and the rest as JSON.
 #[derive(Clone, Debug)]
-pub(super) struct Raw<K> {
+pub(crate) struct Raw<K> {
     metadata: ObjectMeta,
     rest: Value,
     kind: PhantomData<fn() -> K>,
@@ -24,10 +24,10 @@ pub(super) struct Raw<K> {
 
 /// An object that was read, if need be without what could not be.
 #[derive(Debug)]
-pub(super) struct Read<K> {
-    pub(super) object: K,
+pub(crate) struct Read<K> {
+    pub(crate) object: K,
     /// The fields that could not be read, each with the reason.
-    pub(super) left_out: Vec<String>,
+    pub(crate) left_out: Vec<String>,
 }
 
 /// How many fields may be left out of one object.
@@ -35,7 +35,7 @@ const MOST_LEFT_OUT: usize = 64;
 
 impl<K: DeserializeOwned> Raw<K> {
     /// Reads the object, leaving out what cannot be read. The error names what it cannot do without.
-    pub(super) fn read(self) -> Result<Read<K>, String> {
+    pub(crate) fn read(self) -> Result<Read<K>, String> {
         let metadata = serde_json::to_value(&self.metadata).map_err(|error| error.to_string())?;
         let mut content = self.rest;
         if let Value::Object(fields) = &mut content {
@@ -47,12 +47,12 @@ impl<K: DeserializeOwned> Raw<K> {
 
 impl<K> Raw<K> {
     /// The status as it stands there.
-    pub(super) fn status(&self) -> &Value {
+    pub(crate) fn status(&self) -> &Value {
         &self.rest["status"]
     }
 
     /// What of the status can be read.
-    pub(super) fn read_status<S: DeserializeOwned + Default>(&self) -> S {
+    pub(crate) fn read_status<S: DeserializeOwned + Default>(&self) -> S {
         #[derive(Deserialize)]
         struct Part<S> {
             status: S,
@@ -62,7 +62,7 @@ impl<K> Raw<K> {
     }
 
     /// The same object with another spec.
-    pub(super) fn with_spec(mut self, spec: Value) -> Self {
+    pub(crate) fn with_spec(mut self, spec: Value) -> Self {
         if let Value::Object(fields) = &mut self.rest {
             fields.insert("spec".to_owned(), spec);
         }

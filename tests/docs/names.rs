@@ -56,12 +56,16 @@ fn every_flag_that_is_named_exists_and_every_flag_is_explained() {
     let explained = flags(&first_cells(section(&page("docs/operations.md"), "## Flags")).join(" "));
     assert_eq!(&explained | &set(["--help"]), run, "docs/operations.md, Flags, and `jobstartstop run --help`");
 
+    let on_duty = ["list", "show", "extend", "stop", "suspend", "resume", "cancel", "release", "completions"];
+    let of_those_on_duty = on_duty.iter().flat_map(|command| help(command)).collect();
     for path in all() {
         for line in commands(&page(&path)) {
-            let Some((_, line)) = line.split_once("jobstartstop ") else { continue };
+            let Some((_, line)) = line.split_once("jobstartstop ").or_else(|| line.split_once("kubectl jss ")) else {
+                continue;
+            };
             let line = line.split('|').next().unwrap();
-            for command in ["run", "crds", "version", "time"] {
-                if line.split_whitespace().next() == Some(command) {
+            for command in ["run", "crds", "version", "time"].iter().chain(&on_duty) {
+                if line.split_whitespace().next() == Some(*command) {
                     let unknown: Vec<_> = flags(line).difference(&help(command)).cloned().collect();
                     assert!(unknown.is_empty(), "{path}: {line}: {unknown:?}");
                 }
@@ -70,7 +74,8 @@ fn every_flag_that_is_named_exists_and_every_flag_is_explained() {
         // A flag named by itself is one of ours.
         for span in code_spans(&page(&path)).into_iter().filter(|_| path.starts_with("docs/")) {
             if let Some(flag) = span.strip_prefix("--").and_then(|_| span.split([' ', '=']).next()) {
-                assert!(run.contains(flag), "{path}: {flag} is no flag of `jobstartstop run`");
+                let known = if path == "docs/on-duty.md" { &of_those_on_duty } else { &run };
+                assert!(known.contains(flag), "{path}: {flag} is no flag there");
             }
         }
     }

@@ -111,6 +111,19 @@ programme! {
         the_accounts_policy_holds_where_the_object_names_none,
         the_policy_may_be_edited_while_the_stop_is_refused,
         on_air_while_another_window_covers_the_channel_stays_on;
+    duty:
+        a_page_of_a_window_on_air_shows_its_times_what_was_called_and_what_comes_next,
+        a_list_has_what_is_on_air_first_and_then_the_next_starts,
+        an_extension_keeps_the_channel_on_without_a_gap_whatever_is_applied_from_git,
+        a_stop_switches_the_channel_off_now_under_a_field_manager_of_its_own,
+        a_stop_of_a_covered_window_says_who_keeps_the_channel_on_and_all_ends_it,
+        a_suspended_window_is_held_back_until_it_is_resumed,
+        cancelling_calls_off_what_is_ahead_and_leaves_nothing_on_unasked,
+        a_dry_run_is_checked_by_the_server_and_changes_nothing,
+        what_goes_wrong_is_told_to_people,
+        a_wait_that_is_in_vain_ends_with_a_code_of_its_own,
+        kubectl_finds_it_as_a_plugin_and_completes_names,
+        a_release_lets_go_what_no_operator_will_and_is_refused_while_one_leads;
     cancelling:
         before_the_start_both_ends_are_cancelled,
         on_air_the_stream_stays_on_and_that_is_shown,

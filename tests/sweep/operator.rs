@@ -89,5 +89,6 @@ fn main() -> anyhow::Result<()> {
         cli::Command::Crds(options) => cli::crds(&options),
         cli::Command::Version(options) => cli::version(&options),
         cli::Command::Time(options) => cli::time(&options),
+        cli::Command::Duty(_) => anyhow::bail!("this program is for the sweep: it runs as the operator, and no more"),
     }
 }

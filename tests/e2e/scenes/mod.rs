@@ -7,6 +7,7 @@ pub(crate) mod cases_life;
 pub(crate) mod cases_objects;
 pub(crate) mod corners;
 pub(crate) mod deleting;
+pub(crate) mod duty;
 pub(crate) mod edits;
 pub(crate) mod endings;
 pub(crate) mod examples;
