@@ -21,7 +21,7 @@
 //!
 //! | variable | meaning |
 //! | --- | --- |
-//! | `KUBEBUILDER_ASSETS` | folder with etcd, kube-apiserver, kubectl and maybe more; what is missing is built |
+//! | `KUBEBUILDER_ASSETS` | folder with etcd, kube-apiserver, kubectl and maybe more programs of `tools/`; what is missing is built |
 //! | `XDG_CACHE_HOME` | where to build, in `jobstartstop-testbed`; else `~/.cache` |
 //! | `TESTBED_KUBECONFIG` | use this cluster, as admin, and start none |
 //! | `TESTBED_BIN_DIR` | folder with `jobstartstop` and `live-simulator`; else beside the running program |
@@ -30,6 +30,7 @@
 pub mod binaries;
 mod control_plane;
 mod error;
+mod go_module;
 mod kubeconfig;
 mod kubectl;
 mod operator;

@@ -1,0 +1,3 @@
+module jobstartstop.example/tools/prometheus
+
+go 1.26.0
