@@ -58,20 +58,17 @@ pub(crate) const GITOPS: GoModule = GoModule {
 impl GoModule {
     /// The linker's flags for its programs.
     pub(crate) fn linker_flags(&self) -> Result<String> {
-        let mut flags = "-s -w".to_owned();
-        if let Some(module) = self.versioned {
-            let version = self.required(module)?;
-            let mut parts = version.split('.');
-            let (Some(major), Some(minor)) = (parts.next(), parts.next()) else {
-                return Err(Error::Invalid(format!("{version} is no version")));
-            };
-            let component = "k8s.io/component-base/version";
-            flags += &format!(
-                " -X {component}.gitVersion=v{version} -X {component}.gitMajor={major} \
-                 -X {component}.gitMinor={minor} -X k8s.io/client-go/pkg/version.gitVersion=v{version}"
-            );
-        }
-        Ok(flags)
+        let Some(module) = self.versioned else { return Ok("-s -w".to_owned()) };
+        let version = self.required(module)?;
+        let mut parts = version.split('.');
+        let (Some(major), Some(minor)) = (parts.next(), parts.next()) else {
+            return Err(Error::Invalid(format!("{version} is no version")));
+        };
+        let component = "k8s.io/component-base/version";
+        Ok(format!(
+            "-s -w -X {component}.gitVersion=v{version} -X {component}.gitMajor={major} \
+             -X {component}.gitMinor={minor} -X k8s.io/client-go/pkg/version.gitVersion=v{version}"
+        ))
     }
 
     /// A name that no other contents, Go version or flags have.
@@ -95,8 +92,7 @@ impl GoModule {
 
     /// The version, without its `v`, of a module that this one requires.
     fn required(&self, module: &str) -> Result<&'static str> {
-        let (_, go_mod) =
-            self.files.iter().find(|(name, _)| *name == "go.mod").copied().unwrap_or_default();
+        let (_, go_mod) = self.files.iter().find(|(name, _)| *name == "go.mod").copied().unwrap_or_default();
         go_mod
             .lines()
             .find_map(|line| line.trim().strip_prefix(module)?.strip_prefix(" v"))
@@ -106,7 +102,6 @@ impl GoModule {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::collections::BTreeSet;
 
