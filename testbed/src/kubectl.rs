@@ -82,7 +82,8 @@ impl Output {
     }
 }
 
-fn run(mut command: Command, line: String, input: &str) -> Result<Output> {
+/// Runs a command, named by `line` in errors, with something on its standard input.
+pub(crate) fn run(mut command: Command, line: String, input: &str) -> Result<Output> {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().doing(|| line.clone())?;
     let stdin = child.stdin.take();

@@ -43,6 +43,7 @@ mod receiver;
 mod run;
 mod simulator;
 mod toolchain;
+mod verdicts;
 mod workspace_binary;
 
 use std::{
@@ -65,6 +66,7 @@ pub use crate::{
     receiver::{How, Received, Receiver},
     run::Run,
     simulator::Simulator,
+    verdicts::{Judgement, Verdict, verdicts},
 };
 
 /// The control plane that all tests of a program share, started by the first that asks. It has no

@@ -5,6 +5,7 @@
 
 mod cases;
 mod demo;
+mod gitops;
 mod names;
 mod pages;
 mod story;
