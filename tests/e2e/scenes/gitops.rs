@@ -155,11 +155,12 @@ async fn without_a_key() -> Vec<State> {
         stage.create_account(json!({})).await;
         let news = stage.channel("news").await;
         let window = stage.window(name, &news).between(in_seconds(3600), in_seconds(7200)).create().await;
-        states.push(state(name, seen(stage, &window, reason, ready("False", reason)).await, argo, kstatus));
+        let waiting = seen(stage, &window, reason, ready("False", reason)).await;
         let why = |status: &LiveAccountStatus| {
             status.conditions.iter().any(|condition| condition.type_ == "Ready" && condition.reason == reason)
         };
-        states.push(state(name, account(stage, reason, why).await, argo, kstatus));
+        let of_it = account(stage, reason, why).await;
+        states.extend([state(name, waiting, argo, kstatus), state(name, of_it, argo, kstatus)]);
     }
     states
 }
