@@ -6,11 +6,11 @@ use std::{
     path::Path,
 };
 
-use plan::Reason;
+use plan::{Reason, conditions};
 use serde::Deserialize;
 
 use crate::{
-    pages::{blocks, page, root, section},
+    pages::{blocks, code_spans, page, root, section},
     prometheus::{families, family, matched, promtool, series},
 };
 
@@ -137,4 +137,31 @@ fn each_runbook_answers_the_same_questions_and_gives_commands() {
         let commands = blocks(section(&runbook, "## What to look at"));
         assert!(!commands.is_empty(), "{alert}: nothing to run");
     }
+}
+
+/// Whether it is written like a reason: several words in one, each with a capital.
+fn is_camel_case(word: &str) -> bool {
+    let capitals = word.chars().filter(char::is_ascii_uppercase).count();
+    word.chars().all(|c| c.is_ascii_alphabetic()) && word.starts_with(|c: char| c.is_ascii_uppercase()) && capitals > 1
+}
+
+#[test]
+fn each_reason_that_a_runbook_or_troubleshooting_names_exists() {
+    // What the log says of a Lease, which is no window's.
+    let known = |word: &str| {
+        Reason::parse(word).is_some() || conditions::KINDS.contains(&word) || word == "LeaseForbidden"
+    };
+    let runbooks = stems("docs/runbooks", "md").into_iter().map(|stem| format!("docs/runbooks/{stem}.md"));
+    let mut named = 0;
+    for path in runbooks.chain(["docs/troubleshooting.md".to_owned()]) {
+        for span in code_spans(&page(&path)) {
+            let word = span.split('=').next().unwrap();
+            // Placeholders are capitals throughout.
+            if is_camel_case(word) && word.chars().any(|c| c.is_ascii_lowercase()) {
+                assert!(known(word), "{path}: {word} is neither a reason nor a condition");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 50, "{named}");
 }
