@@ -164,7 +164,7 @@ impl Store {
         let partial = self.folder.join(format!(".{}.partial", tool.name()));
         let run = Run::new()?;
         let build = Launch::new(format!("go-build-{}", tool.name()), go)
-            .args(["build", "-trimpath", "-ldflags", &self.flags, "-o"])
+            .args(["build", "-trimpath", "-ldflags", &self.flags, "-tags", self.module.tags, "-o"])
             .arg(&partial)
             .arg(tool.package())
             .current_dir(&module)

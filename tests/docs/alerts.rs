@@ -119,8 +119,7 @@ fn each_alert_has_a_runbook_that_the_list_names_and_no_runbook_is_without_alert(
         let row = format!("| [{alert}]({alert}.md) | {} | ", labels["severity"]);
         assert!(list.contains(&row), "docs/runbooks/README.md has no row that begins with {row}");
     }
-    let names: BTreeSet<String> =
-        alerts.into_iter().map(|alert| alert.alert).chain(["README".to_owned()]).collect();
+    let names: BTreeSet<String> = alerts.into_iter().map(|alert| alert.alert).chain(["README".to_owned()]).collect();
     assert_eq!(stems("docs/runbooks", "md"), names);
 }
 
@@ -148,9 +147,8 @@ fn is_camel_case(word: &str) -> bool {
 #[test]
 fn each_reason_that_a_runbook_or_troubleshooting_names_exists() {
     // What the log says of a Lease, which is no window's.
-    let known = |word: &str| {
-        Reason::parse(word).is_some() || conditions::KINDS.contains(&word) || word == "LeaseForbidden"
-    };
+    let known =
+        |word: &str| Reason::parse(word).is_some() || conditions::KINDS.contains(&word) || word == "LeaseForbidden";
     let runbooks = stems("docs/runbooks", "md").into_iter().map(|stem| format!("docs/runbooks/{stem}.md"));
     let mut named = 0;
     for path in runbooks.chain(["docs/troubleshooting.md".to_owned()]) {

@@ -62,11 +62,7 @@ pub(crate) fn read(page: &str) -> Result<Vec<Family>, String> {
 
 fn told(output: &Output) -> Result<String, String> {
     let said = |stream: &[u8]| String::from_utf8_lossy(stream).into_owned();
-    if output.status.success() {
-        Ok(said(&output.stdout))
-    } else {
-        Err(said(&output.stdout) + &said(&output.stderr))
-    }
+    if output.status.success() { Ok(said(&output.stdout)) } else { Err(said(&output.stdout) + &said(&output.stderr)) }
 }
 
 /// Every family there is: another test holds docs/operations.md against the operator's page.
@@ -83,10 +79,7 @@ pub(crate) fn series(query: &str) -> BTreeSet<&str> {
 
 /// The family of a series, and what stands behind its name.
 pub(crate) fn family(series: &str) -> (&str, &str) {
-    SUFFIXES
-        .into_iter()
-        .find_map(|suffix| Some((series.strip_suffix(suffix)?, suffix)))
-        .unwrap_or((series, ""))
+    SUFFIXES.into_iter().find_map(|suffix| Some((series.strip_suffix(suffix)?, suffix))).unwrap_or((series, ""))
 }
 
 /// What a query matches a label with, one of several alternatives each.
