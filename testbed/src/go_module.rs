@@ -33,7 +33,6 @@ pub(crate) const CONTROL_PLANE: GoModule = GoModule {
     // Without its version baked in, the API server does not start properly.
     versioned: Some("k8s.io/kubernetes"),
     tags: "",
-    tags: "",
 };
 
 /// Prometheus' rule checker, and its parser of pages.
@@ -47,8 +46,6 @@ pub(crate) const PROMETHEUS: GoModule = GoModule {
     versioned: None,
     // No rule needs the clouds that Prometheus finds its targets in.
     tags: "remove_all_sd",
-    // Without the clients of a dozen clouds, which take minutes to build and serve none of what is used here.
-    tags: "remove_all_sd",
 };
 
 /// What Argo CD and Flux make of an object.
@@ -61,7 +58,6 @@ pub(crate) const GITOPS: GoModule = GoModule {
         module_file!("gitops/", "verdicts/main.go"),
     ],
     versioned: None,
-    tags: "",
     tags: "",
 };
 
@@ -85,7 +81,6 @@ impl GoModule {
     pub(crate) fn key(&self, go_version: &str, flags: &str) -> String {
         let mut parts: Vec<&str> = self.files.iter().map(|&(_, contents)| contents).collect();
         parts.extend([go_version, flags]);
-        parts.extend(Some(self.tags).filter(|tags| !tags.is_empty()));
         parts.extend(Some(self.tags).filter(|tags| !tags.is_empty()));
         let digest = ring::digest::digest(&ring::digest::SHA256, parts.join("\0").as_bytes());
         hex(&digest.as_ref()[..8])
