@@ -228,8 +228,7 @@ pub(crate) async fn case_56_a_window_a_year_ahead_blocks_no_wave() {
 
     // Moved in Git to the day after: seen, and as healthy as before.
     let day_after = plus(start, 86_400);
-    let times =
-        json!({ "activation": { "time": day_after }, "deactivation": { "time": plus(day_after, 10_800) } });
+    let times = json!({ "activation": { "time": day_after }, "deactivation": { "time": plus(day_after, 10_800) } });
     window.edit(times).await;
     let moved = seen(&stage, &window, "the edit is seen", ready("True", "Scheduled")).await;
     for verdict in judged(vec![planned, moved]).await {
