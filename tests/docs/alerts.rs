@@ -32,7 +32,8 @@ struct Group {
 /// An alert, as it stands in the file.
 #[derive(Deserialize)]
 pub(crate) struct Alert {
-    alert: String,
+    #[serde(rename = "alert")]
+    name: String,
     /// Its query.
     pub(crate) expr: String,
     labels: BTreeMap<String, String>,
@@ -71,7 +72,7 @@ fn each_alert_fires_when_it_should_and_none_in_a_healthy_run_or_a_rolling_restar
 #[test]
 fn each_alert_is_seen_firing_by_a_test() {
     let tests: String = tests().iter().map(|path| page(path)).collect();
-    for Alert { alert, .. } in alerts() {
+    for Alert { name: alert, .. } in alerts() {
         let fired = format!(r#"labels: 'ALERTS{{alertname="{alert}", alertstate="firing", "#);
         assert!(tests.contains(&fired), "no test in tests/alerts expects {alert} to fire");
     }
@@ -79,7 +80,7 @@ fn each_alert_is_seen_firing_by_a_test() {
 
 #[test]
 fn each_alert_tells_how_bad_it_is_what_is_wrong_and_where_to_read_on() {
-    for Alert { alert, labels, annotations, .. } in alerts() {
+    for Alert { name: alert, labels, annotations, .. } in alerts() {
         let told = |name: &str| annotations.get(name).unwrap_or_else(|| panic!("{alert}: no {name}")).as_str();
         assert!(["critical", "warning"].contains(&labels["severity"].as_str()), "{alert}: {labels:?}");
         assert!(told("summary").ends_with(['.', '}']), "{alert}: {}", told("summary"));
@@ -92,7 +93,7 @@ fn each_alert_tells_how_bad_it_is_what_is_wrong_and_where_to_read_on() {
 #[test]
 fn each_query_names_metrics_and_reasons_that_exist() {
     let families = families();
-    for Alert { alert, expr, .. } in alerts() {
+    for Alert { name: alert, expr, .. } in alerts() {
         assert!(!series(&expr).is_empty(), "{alert}");
         for name in series(&expr) {
             assert!(families.contains(family(name).0), "{alert}: {name} is none of docs/operations.md");
@@ -105,7 +106,7 @@ fn each_query_names_metrics_and_reasons_that_exist() {
 
 #[test]
 fn each_query_adds_up_an_installation_and_keeps_installations_apart() {
-    for Alert { alert, expr, .. } in alerts() {
+    for Alert { name: alert, expr, .. } in alerts() {
         let apart = expr.contains("by (cluster, namespace, job");
         assert!(apart && !expr.contains("instance") && !expr.contains("pod"), "{alert}: {expr}");
     }
@@ -115,17 +116,17 @@ fn each_query_adds_up_an_installation_and_keeps_installations_apart() {
 fn each_alert_has_a_runbook_that_the_list_names_and_no_runbook_is_without_alert() {
     let list = page("docs/runbooks/README.md");
     let alerts = alerts();
-    for Alert { alert, labels, .. } in &alerts {
+    for Alert { name: alert, labels, .. } in &alerts {
         let row = format!("| [{alert}]({alert}.md) | {} | ", labels["severity"]);
         assert!(list.contains(&row), "docs/runbooks/README.md has no row that begins with {row}");
     }
-    let names: BTreeSet<String> = alerts.into_iter().map(|alert| alert.alert).chain(["README".to_owned()]).collect();
+    let names: BTreeSet<String> = alerts.into_iter().map(|alert| alert.name).chain(["README".to_owned()]).collect();
     assert_eq!(stems("docs/runbooks", "md"), names);
 }
 
 #[test]
 fn each_runbook_answers_the_same_questions_and_gives_commands() {
-    for Alert { alert, .. } in alerts() {
+    for Alert { name: alert, .. } in alerts() {
         let runbook = page(&format!("docs/runbooks/{alert}.md"));
         assert!(runbook.starts_with(&format!("# {alert}\n")), "{alert}");
         let asked: Vec<&str> = runbook.lines().filter(|line| line.starts_with("## ")).collect();
