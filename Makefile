@@ -29,7 +29,7 @@ demo: ## See it work, live, in half a minute; SABOTAGE=refuse-start or lose-stop
 
 test: ## Build all there is and run every test, against a real kube-apiserver
 	cargo build --workspace --all-targets
-	@$(TESTBED) binaries --with controller-manager,verdicts >/dev/null
+	@$(TESTBED) binaries --with controller-manager,promtool,openmetrics,verdicts >/dev/null
 	cargo test --workspace --no-fail-fast
 
 test-null: ## Show that the tests bite: every case has to fail against an operator that does nothing

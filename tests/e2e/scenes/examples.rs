@@ -22,8 +22,9 @@ pub(crate) async fn every_manifest_applies() {
 pub(super) fn manifests(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    // What is for Argo CD and Flux needs definitions of theirs: scenes/gitops.rs.
-    let folders = folders.into_iter().filter(|path| !path.ends_with("argocd") && !path.ends_with("flux"));
+    // Argo CD and Flux have definitions of their own (scenes/gitops.rs), and values of the chart are no manifests.
+    let of_others = |path: &PathBuf| ["argocd", "flux", "helm"].iter().any(|folder| path.ends_with(folder));
+    let folders = folders.into_iter().filter(|path| !of_others(path));
     let is_yaml = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "yaml");
     let below = folders.flat_map(|folder| manifests(&folder));
     files.into_iter().filter(is_yaml).chain(below).collect()
