@@ -43,11 +43,11 @@ demo: ## See it work, live, in half a minute; SABOTAGE=refuse-start or lose-stop
 
 test: ## Build all there is and run every test, against a real kube-apiserver
 	cargo build --workspace --all-targets
-	@$(TESTBED) binaries --with controller-manager,helm >/dev/null
+	@$(TESTBED) binaries --with controller-manager,helm,promtool,openmetrics,verdicts >/dev/null
 	cargo test --workspace --no-fail-fast
 
 test-null: ## Show that the tests bite: every case has to fail against an operator that does nothing
-	@$(TESTBED) binaries --with controller-manager >/dev/null
+	@$(TESTBED) binaries --with controller-manager,verdicts >/dev/null
 	@tests/null/run.sh
 
 generate: ## Write crds/ and the chart's definitions anew, from src/api/, and docs/chart-values.md from the chart's values

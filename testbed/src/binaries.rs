@@ -1,4 +1,4 @@
-//! The control plane's programs: taken from `KUBEBUILDER_ASSETS`, or built once into the user's cache.
+//! The programs of `tools/`: taken from `KUBEBUILDER_ASSETS`, or built once into the user's cache.
 
 use std::{
     env, fs,
@@ -8,15 +8,12 @@ use std::{
 
 use crate::{
     error::{Doing as _, Error, Result},
-    hex,
+    go_module::{self, GoModule},
     process::{Launch, tail},
     progress::Progress,
     run::Run,
     toolchain::{Toolchain, lock},
 };
-
-const GO_MOD: &str = include_str!("../../tools/go.mod");
-const GO_SUM: &str = include_str!("../../tools/go.sum");
 
 /// A program that the testbed runs and does not make itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +28,15 @@ pub enum Tool {
     KubeControllerManager,
     /// Lints, renders and installs charts.
     Helm,
+    /// Checks and tests Prometheus' rules.
+    Promtool,
+    /// Reads a page of metrics as Prometheus does.
+    OpenMetrics,
+    /// Tells what Argo CD and Flux make of objects.
+    Verdicts,
 }
+
+const MODULES: [&GoModule; 3] = [&go_module::CONTROL_PLANE, &go_module::PROMETHEUS, &go_module::GITOPS];
 
 impl Tool {
     /// What the demo and most tests need.
@@ -45,11 +50,24 @@ impl Tool {
             Self::Kubectl => "kubectl",
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Helm => "helm",
+            Self::Promtool => "promtool",
+            Self::OpenMetrics => "openmetrics",
+            Self::Verdicts => "verdicts",
         }
     }
 
     fn takes_minutes(self) -> bool {
-        matches!(self, Self::KubeApiserver | Self::KubeControllerManager)
+        matches!(self, Self::KubeApiserver | Self::KubeControllerManager | Self::Promtool)
+    }
+
+    fn module(self) -> &'static GoModule {
+        match self {
+            Self::Etcd | Self::KubeApiserver | Self::Kubectl | Self::KubeControllerManager | Self::Helm => {
+                &go_module::CONTROL_PLANE
+            }
+            Self::Promtool | Self::OpenMetrics => &go_module::PROMETHEUS,
+            Self::Verdicts => &go_module::GITOPS,
+        }
     }
 
     fn package(self) -> &'static str {
@@ -59,6 +77,9 @@ impl Tool {
             Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
             Self::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
+            Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
+            Self::OpenMetrics => "./openmetrics",
+            Self::Verdicts => "./verdicts",
         }
     }
 }
@@ -70,7 +91,7 @@ pub fn path(tool: Tool) -> Result<PathBuf> {
     }
     ensure(&[tool])?;
     let cache = cache_folder()?;
-    Ok(Store::new(&cache)?.file(tool))
+    Ok(Store::new(&cache, &Toolchain::find(&cache), tool.module())?.file(tool))
 }
 
 /// Builds those that are neither given nor in the cache, and tells on standard error how it goes.
@@ -80,16 +101,23 @@ pub fn ensure(tools: &[Tool]) -> Result<()> {
     if wanted.is_empty() {
         return Ok(());
     }
-    let store = Store::new(&cache)?;
-    if store.missing(&wanted).is_empty() {
-        return Ok(());
-    }
-    let go = store.toolchain.go(&cache)?;
-    let _lock = lock(&store.folder, "the control plane's programs")?;
-    let missing = store.missing(&wanted);
-    for (index, &tool) in missing.iter().enumerate() {
-        let duration = if tool.takes_minutes() { ", takes minutes" } else { "" };
-        store.build(go, tool, &format!("{} ({} of {}{duration})", tool.name(), index + 1, missing.len()))?;
+    let toolchain = Toolchain::find(&cache);
+    for module in MODULES {
+        let of_it: Vec<Tool> = wanted.iter().copied().filter(|tool| tool.module() == module).collect();
+        if of_it.is_empty() {
+            continue;
+        }
+        let store = Store::new(&cache, &toolchain, module)?;
+        if store.missing(&of_it).is_empty() {
+            continue;
+        }
+        let go = toolchain.go(&cache)?;
+        let _lock = lock(&store.folder, module.what)?;
+        let missing = store.missing(&of_it);
+        for (index, &tool) in missing.iter().enumerate() {
+            let duration = if tool.takes_minutes() { ", takes minutes" } else { "" };
+            store.build(go, tool, &format!("{} ({} of {}{duration})", tool.name(), index + 1, missing.len()))?;
+        }
     }
     Ok(())
 }
@@ -110,19 +138,16 @@ fn given(tool: Tool) -> Option<PathBuf> {
 }
 
 struct Store {
+    module: &'static GoModule,
     folder: PathBuf,
     flags: String,
-    toolchain: Toolchain,
 }
 
 impl Store {
-    fn new(cache: &Path) -> Result<Self> {
-        let toolchain = Toolchain::find(cache);
-        let flags = linker_flags()?;
-        let key = [GO_MOD, GO_SUM, &toolchain.version, &flags].join("\0");
-        let digest = ring::digest::digest(&ring::digest::SHA256, key.as_bytes());
-        let name = hex(&digest.as_ref()[..8]);
-        Ok(Self { folder: cache.join(name), flags, toolchain })
+    fn new(cache: &Path, toolchain: &Toolchain, module: &'static GoModule) -> Result<Self> {
+        let flags = module.linker_flags()?;
+        let folder = cache.join(module.key(&toolchain.version, &flags));
+        Ok(Self { module, folder, flags })
     }
 
     fn file(&self, tool: Tool) -> PathBuf {
@@ -135,15 +160,11 @@ impl Store {
 
     fn build(&self, go: &Path, tool: Tool, what: &str) -> Result<()> {
         let module = self.folder.join("module");
-        fs::create_dir_all(&module).doing(|| format!("making {}", module.display()))?;
-        for (name, text) in [("go.mod", GO_MOD), ("go.sum", GO_SUM)] {
-            let path = module.join(name);
-            fs::write(&path, text).doing(|| format!("writing {}", path.display()))?;
-        }
+        self.module.write(&module)?;
         let partial = self.folder.join(format!(".{}.partial", tool.name()));
         let run = Run::new()?;
         let build = Launch::new(format!("go-build-{}", tool.name()), go)
-            .args(["build", "-trimpath", "-ldflags", &self.flags, "-o"])
+            .args(["build", "-trimpath", "-ldflags", &self.flags, "-tags", self.module.tags, "-o"])
             .arg(&partial)
             .arg(tool.package())
             .current_dir(&module)
@@ -173,22 +194,4 @@ impl Store {
         progress.end("took");
         Ok(())
     }
-}
-
-/// Without its version baked in, the API server does not start properly.
-fn linker_flags() -> Result<String> {
-    let version = GO_MOD
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes v"))
-        .and_then(|rest| rest.split_whitespace().next())
-        .ok_or_else(|| Error::Invalid("go.mod requires no k8s.io/kubernetes".to_owned()))?;
-    let mut parts = version.split('.');
-    let (Some(major), Some(minor)) = (parts.next(), parts.next()) else {
-        return Err(Error::Invalid(format!("{version} is no version")));
-    };
-    let component = "k8s.io/component-base/version";
-    Ok(format!(
-        "-s -w -X {component}.gitVersion=v{version} -X {component}.gitMajor={major} \
-         -X {component}.gitMinor={minor} -X k8s.io/client-go/pkg/version.gitVersion=v{version}"
-    ))
 }

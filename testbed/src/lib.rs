@@ -21,7 +21,7 @@
 //!
 //! | variable | meaning |
 //! | --- | --- |
-//! | `KUBEBUILDER_ASSETS` | folder with etcd, kube-apiserver, kubectl and maybe more; what is missing is built |
+//! | `KUBEBUILDER_ASSETS` | folder with etcd, kube-apiserver, kubectl and maybe more programs of `tools/`; what is missing is built |
 //! | `XDG_CACHE_HOME` | where to build, in `jobstartstop-testbed`; else `~/.cache` |
 //! | `TESTBED_KUBECONFIG` | use this cluster, as admin, and start none |
 //! | `TESTBED_BIN_DIR` | folder with `jobstartstop` and `live-simulator`; else beside the running program |
@@ -31,6 +31,7 @@ pub mod binaries;
 mod command;
 mod control_plane;
 mod error;
+mod go_module;
 mod helm;
 mod kubeconfig;
 mod kubectl;
@@ -44,6 +45,7 @@ mod receiver;
 mod run;
 mod simulator;
 mod toolchain;
+mod verdicts;
 mod workspace_binary;
 
 use std::{
@@ -68,6 +70,7 @@ pub use crate::{
     receiver::{How, Received, Receiver},
     run::Run,
     simulator::Simulator,
+    verdicts::{Judgement, Verdict, verdicts},
 };
 
 /// The control plane that all tests of a program share, started by the first that asks. It has no

@@ -52,6 +52,10 @@ enum Command {
 enum More {
     ControllerManager,
     Helm,
+    Promtool,
+    #[value(name = "openmetrics")]
+    OpenMetrics,
+    Verdicts,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -69,6 +73,9 @@ fn list_binaries(with: &[More]) -> anyhow::Result<()> {
     tools.extend(with.iter().map(|more| match more {
         More::ControllerManager => Tool::KubeControllerManager,
         More::Helm => Tool::Helm,
+        More::Promtool => Tool::Promtool,
+        More::OpenMetrics => Tool::OpenMetrics,
+        More::Verdicts => Tool::Verdicts,
     }));
     binaries::ensure(&tools)?;
     for tool in tools {

@@ -18,16 +18,21 @@ pub(crate) fn page(path: &str) -> String {
 
 /// Every page that a person reads, by its path from the root.
 pub(crate) fn all() -> Vec<String> {
-    let mut pages: Vec<String> = fs::read_dir(root().join("docs"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "md"))
-        .map(|name| format!("docs/{name}"))
-        .collect();
+    let mut pages: Vec<String> = ["docs", "docs/runbooks"].into_iter().flat_map(below).collect();
     pages.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned));
     pages.extend(["simulator/README.md", "tools/README.md"].map(str::to_owned));
     pages.sort();
     pages
+}
+
+/// The pages of a folder, not of those in it.
+fn below(folder: &str) -> Vec<String> {
+    fs::read_dir(root().join(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "md"))
+        .map(|name| format!("{folder}/{name}"))
+        .collect()
 }
 
 /// A fenced block.

@@ -189,6 +189,11 @@ programme! {
     stored:
         case_66_what_was_stored_under_other_rules_can_be_labelled_updated_and_let_go,
         what_is_stored_today_is_kept_for_later_versions;
+    gitops:
+        case_55_argo_cd_and_flux_tell_each_state_for_what_it_is,
+        case_56_a_window_a_year_ahead_blocks_no_wave,
+        the_spec_stays_the_same_bytes_through_a_whole_life,
+        windows_and_accounts_of_the_gitops_examples_are_accepted;
     guide:
         its_story_shifted_by_one_constant,
         its_update_on_air,

@@ -12,6 +12,7 @@ pub(crate) mod edits;
 pub(crate) mod endings;
 pub(crate) mod examples;
 pub(crate) mod faults;
+pub(crate) mod gitops;
 pub(crate) mod guide;
 pub(crate) mod http;
 pub(crate) mod http_operator;

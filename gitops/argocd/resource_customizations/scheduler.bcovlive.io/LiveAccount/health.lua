@@ -1,0 +1,37 @@
+-- An account is healthy when calls can be made with it.
+local function health(status, message)
+  return { status = status, message = message }
+end
+
+if obj.metadata.deletionTimestamp ~= nil then
+  return health("Progressing", "Being deleted")
+end
+
+local status = obj.status or {}
+if status.observedGeneration ~= obj.metadata.generation then
+  return health("Progressing", "Not seen by the operator yet")
+end
+
+local conditions = {}
+for _, condition in ipairs(status.conditions or {}) do
+  conditions[condition.type] = condition
+end
+
+local function holds(kind)
+  return conditions[kind] ~= nil and conditions[kind].status == "True"
+end
+
+local function said(kind)
+  return conditions[kind].reason .. ": " .. conditions[kind].message
+end
+
+if holds("Stalled") then
+  return health("Degraded", said("Stalled"))
+end
+if holds("Ready") then
+  return health("Healthy", said("Ready"))
+end
+if conditions["Ready"] ~= nil then
+  return health("Progressing", said("Ready"))
+end
+return health("Progressing", "Not judged by the operator yet")
