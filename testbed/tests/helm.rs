@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 
 use testbed::{Helm, Run};
 
-/// A chart that makes one ConfigMap.
+/// A chart that makes one object.
 fn chart(folder: &Path) {
     fs::create_dir_all(folder.join("templates")).unwrap();
     fs::write(folder.join("Chart.yaml"), "{apiVersion: v2, name: small, version: 1.0.0}").unwrap();

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -154,17 +153,8 @@ fn local(argument: &str, mounts: &BTreeMap<String, PathBuf>) -> Option<String> {
     match flag {
         OBSERVE => None,
         "--http-address" => Some("--http-address=127.0.0.1:0".to_owned()),
-        _ if COMING.contains(&flag) && !is_known(flag) => None,
         _ => Some(format!("{flag}={}", here(value, mounts))),
     }
-}
-
-/// Flags that come with other branches. To be removed when those are merged, with its use.
-const COMING: [&str; 3] = ["--ca-file", "--log-filter-file", "--otlp-endpoint"];
-
-fn is_known(flag: &str) -> bool {
-    let help = Command::new(env!("CARGO_BIN_EXE_jobstartstop")).args(["run", "--help"]).output().unwrap();
-    String::from_utf8(help.stdout).unwrap().contains(&format!("{flag} <"))
 }
 
 /// A path in the container as it is found here; any other text as it is.

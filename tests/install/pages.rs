@@ -41,7 +41,6 @@ impl Shell {
     /// Runs a block, whatever comes of it.
     pub(crate) async fn output(&self, name: &str, folder: &Path, names: &[(&str, &str)]) -> Output {
         let text = names.iter().fold(block(name), |text, (from, to)| text.replace(from, to));
-        let text = if releases() { text } else { format!("{COMING}\n{text}") };
         let mut command = Command::new("bash");
         command.args(["-euo", "pipefail", "-c", &text]).current_dir(folder).envs(self.helm.environment());
         command.env("PATH", self.path());
@@ -53,18 +52,6 @@ impl Shell {
         let folders = programs.map(|program| program.parent().unwrap().to_owned());
         env::join_paths(folders.into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap()))).unwrap()
     }
-}
-
-/// In the place of `jobstartstop release`, which comes with another branch. To be removed when that is merged, with its
-/// use.
-const COMING: &str = r#"jobstartstop() {
-    kubectl get jss,liveaccount --namespace "$4" --output=name |
-        xargs -r -I{} kubectl patch {} --namespace "$4" --type=merge --patch='{"metadata": {"finalizers": null}}'
-}"#;
-
-fn releases() -> bool {
-    let help = Command::new(env!("CARGO_BIN_EXE_jobstartstop")).arg("--help").output().unwrap();
-    String::from_utf8(help.stdout).unwrap().contains("\n  release ")
 }
 
 /// The names of all blocks of commands, with their texts.
