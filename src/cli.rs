@@ -135,7 +135,7 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text, env = "JOBSTARTSTOP_LOG_FORMAT")]
     pub(crate) log_format: LogFormat,
 
-    /// The collector that traces are sent to, as OTLP over HTTP, for example http://collector:4318; /v1/traces is added.
+    /// The collector that traces are sent to, as OTLP in protobuf over HTTP: scheme, host and port; /v1/traces is added.
     /// Without it there are none.
     #[arg(long, value_name = "URL", env = "JOBSTARTSTOP_OTLP_ENDPOINT")]
     pub(crate) otlp_endpoint: Option<String>,
