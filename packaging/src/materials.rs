@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use cargo_cyclonedx::config::{SbomConfig, Target};
 use cargo_cyclonedx::generator::{GeneratorError, SbomGenerator};
@@ -27,6 +28,9 @@ pub enum MaterialsError {
     /// The generator cannot write its own model.
     #[error("the generator's model: {0}")]
     Model(String),
+    /// cargo does not say what it compiles.
+    #[error("cargo tree: {0}")]
+    Tree(String),
 }
 
 /// What is linked into a program beside crates.
@@ -73,6 +77,7 @@ impl Materials {
             folders.insert((package.name.clone(), package.version.to_string()), (folder.unwrap_or_default(), license));
         }
         let mut bill = document(metadata, package, target, &root)?;
+        leave(&mut bill, &compiled(workspace, package, target)?);
         let mut crates = Vec::new();
         if let Some(components) = bill["components"].as_array_mut() {
             for component in &*components {
@@ -153,6 +158,45 @@ fn document(
     bill.bom.output_as_json_v1_5(&mut text).map_err(|error| MaterialsError::Model(error.to_string()))?;
     // Where the workspace lies on this machine is nobody's business, and would differ on each.
     Ok(serde_json::from_str(&String::from_utf8_lossy(&text).replace(&format!("file://{root}"), "file://"))?)
+}
+
+/// Name and version of each crate that cargo compiles for a package. The generator names optional ones, too, that no
+/// feature asks for.
+fn compiled(workspace: &Path, package: &str, target: &str) -> Result<BTreeSet<(String, String)>, MaterialsError> {
+    let output = Command::new("cargo")
+        .args(["tree", "--locked", "--package", package, "--edges", "normal", "--target", target])
+        .args(["--prefix", "none", "--format", "{p}"])
+        .current_dir(workspace)
+        .output()
+        .map_err(|error| MaterialsError::Tree(error.to_string()))?;
+    if !output.status.success() {
+        return Err(MaterialsError::Tree(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    // A line is "jiff v0.2.46", and more in parentheses.
+    let tree = String::from_utf8_lossy(&output.stdout);
+    let crates = tree.lines().filter_map(|line| line.split(" (").next()?.trim().split_once(" v"));
+    Ok(crates.map(|(name, version)| (name.to_owned(), version.to_owned())).collect())
+}
+
+/// Takes out of a bill what is not among these.
+fn leave(bill: &mut Value, crates: &BTreeSet<(String, String)>) {
+    let text = |value: &Value, field: &str| value[field].as_str().unwrap_or_default().to_owned();
+    let mut gone = BTreeSet::new();
+    if let Some(components) = bill["components"].as_array_mut() {
+        components.retain(|component| {
+            let stays = crates.contains(&(text(component, "name"), text(component, "version")));
+            if !stays {
+                gone.insert(text(component, "bom-ref"));
+            }
+            stays
+        });
+    }
+    if let Some(dependencies) = bill["dependencies"].as_array_mut() {
+        dependencies.retain(|dependency| !gone.contains(&text(dependency, "ref")));
+        for on in dependencies.iter_mut().filter_map(|dependency| dependency.get_mut("dependsOn")?.as_array_mut()) {
+            on.retain(|name| !gone.contains(name.as_str().unwrap_or_default()));
+        }
+    }
 }
 
 fn component(Linked { name, version, license }: &Linked) -> Value {

@@ -56,6 +56,20 @@ fn every_crate_that_is_compiled_in_is_named_and_no_other() {
 }
 
 #[test]
+fn every_edge_leads_to_a_part_that_is_named() {
+    let bill = bill();
+    let own = text(&bill["metadata"]["component"], "bom-ref").to_owned();
+    let parts = bill["components"].as_array().unwrap().iter().map(|component| text(component, "bom-ref").to_owned());
+    let parts: BTreeSet<String> = parts.chain([own]).collect();
+    for dependency in bill["dependencies"].as_array().unwrap() {
+        let on = dependency["dependsOn"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap());
+        for name in on.chain([text(dependency, "ref")]) {
+            assert!(parts.contains(name), "{name}");
+        }
+    }
+}
+
+#[test]
 fn each_part_has_its_licence_and_a_url_that_scanners_know_it_by() {
     let bill = bill();
     assert_eq!((text(&bill, "bomFormat"), text(&bill, "specVersion")), ("CycloneDX", "1.5"));
