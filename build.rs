@@ -10,7 +10,10 @@ fn main() {
     println!("cargo::rerun-if-env-changed={REVISION}");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-env=JOBSTARTSTOP_RUSTC={}", rustc().unwrap_or_else(|| "unknown".to_owned()));
-    println!("cargo::rustc-env=JOBSTARTSTOP_TARGET={}", std::env::var("TARGET").unwrap_or_else(|_| "unknown".to_owned()));
+    println!(
+        "cargo::rustc-env=JOBSTARTSTOP_TARGET={}",
+        std::env::var("TARGET").unwrap_or_else(|_| "unknown".to_owned())
+    );
     let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
     let given = std::env::var(REVISION).ok().filter(|revision| !revision.is_empty());
     // Not one of a repository that this folder merely lies in.

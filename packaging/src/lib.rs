@@ -6,7 +6,7 @@
 //! - [`Image`]: what an image consists of.
 //! - [`Layout`]: a folder of blobs, named after their digests (OCI image layout).
 //! - [`archive()`]: files in the form of a tar, the same bytes each time.
-//! - [`Materials`]: what a program is made of: its bill (CycloneDX), and the notices of those who made it.
+//! - [`Materials`]: what a program is made of: its bill (`CycloneDX`), and the notices of those who made it.
 
 mod archive;
 mod binary;

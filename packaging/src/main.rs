@@ -26,7 +26,7 @@ struct Options {
     #[arg(long, value_name = "FILE")]
     archive: Option<PathBuf>,
 
-    /// Write the first binary's bill of materials, as CycloneDX.
+    /// Write the first binary's bill of materials, as `CycloneDX`.
     #[arg(long, value_name = "FILE")]
     sbom: Option<PathBuf>,
 

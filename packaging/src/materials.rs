@@ -96,7 +96,7 @@ impl Materials {
         Ok(Self { bill, crates, linked })
     }
 
-    /// The bill of materials: CycloneDX 1.5.
+    /// The bill of materials: `CycloneDX` 1.5.
     pub fn bill(&self) -> &Value {
         &self.bill
     }

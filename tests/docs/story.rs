@@ -171,6 +171,12 @@ fn every_block_of_commands_in_the_readme_is_run_by_a_test_or_is_a_make_target() 
         let words: Vec<&str> = block.info.iter().map(String::as_str).collect();
         match words[..] {
             ["sh", "own-cluster" | "own-cluster-background", _] | ["yaml"] | [] => {}
+            // Those of docs/install.md are run by tests/install.
+            ["sh", "install", _] => {
+                let install = page("docs/install.md");
+                let same = blocks(&install).into_iter().any(|run| run.info == block.info && run.text == block.text);
+                assert!(same, "not a block of docs/install.md:\n{}", block.text);
+            }
             ["sh", "make"] => {
                 for line in block.text.lines() {
                     assert!(["make demo", "make test"].contains(&line), "{line}");

@@ -355,9 +355,6 @@ fn the_http_interface_is_reached_through_service_and_ingress() {
     assert!(by_default().arguments().iter().all(|argument| !argument.starts_with("--http")), "it is off by default");
 }
 
-/// Flags that come with other branches. To be removed when those are merged.
-const COMING: [&str; 3] = ["--ca-file", "--log-filter-file", "--otlp-endpoint"];
-
 #[test]
 fn every_flag_of_the_deployment_is_one_of_the_operators() {
     let help = Command::new(env!("CARGO_BIN_EXE_jobstartstop")).args(["run", "--help"]).output().unwrap();
@@ -368,7 +365,7 @@ fn every_flag_of_the_deployment_is_one_of_the_operators() {
         assert_eq!(arguments.next(), Some("run"));
         flags.extend(arguments.map(|argument| argument.split_once('=').unwrap().0.to_owned()));
     }
-    let known = |flag: &str| help.contains(&format!("{flag} <")) || COMING.contains(&flag);
+    let known = |flag: &str| help.contains(&format!("{flag} <"));
     let unknown: Vec<_> = flags.iter().filter(|flag| !known(flag)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
