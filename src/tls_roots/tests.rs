@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use pem::Pem;
+use ::pem::Pem;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -18,7 +18,7 @@ fn file(text: &str) -> NamedTempFile {
 }
 
 fn in_pem(tag: &str, bytes: &[u8]) -> String {
-    pem::encode(&Pem::new(tag, bytes))
+    ::pem::encode(&Pem::new(tag, bytes))
 }
 
 /// A private authority, in PEM, and the port of a server of `localhost` that it vouches for.
