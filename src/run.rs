@@ -43,26 +43,32 @@ pub(crate) fn run(options: RunOptions, steps: Arc<dyn Steps>) -> anyhow::Result<
         .build()
         .context("cannot start the runtime")?;
     let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| format!("jobstartstop-{}", std::process::id()));
-    let traces = traces(&options, &runtime, &instance)?;
+    let roots = roots(&options)?;
+    let traces = traces(&options, &roots, &runtime, &instance)?;
     let log = observe::start_logging(&options.log, options.log_format, traces.as_ref())
         .with_context(|| format!("--log {}", options.log))?;
-    let ended = runtime.block_on(operate(options, steps, instance, log));
+    let ended = runtime.block_on(operate(options, steps, roots, instance, log));
     if let Some(traces) = traces {
         traces.flush();
     }
     ended
 }
 
-fn traces(options: &RunOptions, runtime: &tokio::runtime::Runtime, instance: &str) -> anyhow::Result<Option<Traces>> {
+fn traces(
+    options: &RunOptions,
+    roots: &TlsRoots,
+    runtime: &tokio::runtime::Runtime,
+    instance: &str,
+) -> anyhow::Result<Option<Traces>> {
     let Some(endpoint) = &options.otlp_endpoint else { return Ok(None) };
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-    let traces = Traces::over_http(endpoint, client, runtime.handle().clone(), instance);
+    let traces = Traces::over_http(endpoint, roots, runtime.handle().clone(), instance);
     Ok(Some(traces.with_context(|| format!("--otlp-endpoint {endpoint}"))?))
 }
 
 async fn operate(
     options: RunOptions,
     steps: Arc<dyn Steps>,
+    roots: TlsRoots,
     instance: String,
     mut log: LogFilter,
 ) -> anyhow::Result<()> {
@@ -79,7 +85,6 @@ async fn operate(
         .await
         .with_context(|| format!("--observe-address {}: cannot listen", options.observe_address))?;
     let address = listener.local_addr().unwrap_or(options.observe_address);
-    let roots = roots(&options)?;
     let config = config(&options).await?;
     let ground = Ground {
         config,

@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
 
+use crate::tls_roots::TlsRoots;
 use crate::{TRACES, build};
 
 use super::logging::Boxed;
@@ -57,11 +58,12 @@ impl Traces {
     /// live until they are [flushed](Self::flush). `instance` names this process.
     pub fn over_http(
         endpoint: &str,
-        client: reqwest::ClientBuilder,
+        roots: &TlsRoots,
         runtime: Handle,
         instance: &str,
     ) -> Result<Self, TracesError> {
-        let client = Client { http: client.build()?, runtime };
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        let client = Client { http: roots.client(http)?, runtime };
         let exporter = SpanExporter::builder()
             .with_http()
             .with_http_client(client)
@@ -177,8 +179,7 @@ mod tests {
 
     fn traces(endpoint: &str, runtime: &tokio::runtime::Runtime) -> Traces {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy();
-        Traces::over_http(endpoint, client, runtime.handle().clone(), "test").unwrap()
+        Traces::over_http(endpoint, &TlsRoots::bundled(), runtime.handle().clone(), "test").unwrap()
     }
 
     /// Does this with spans going there, and sends them.
