@@ -9,7 +9,7 @@ use std::sync::Arc;
 use reqwest::{Certificate, Client, ClientBuilder};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::pem::PemObject;
 
 /// Root certificates: Mozilla's, which are built in, and those that a file adds.
 ///
@@ -49,9 +49,8 @@ impl TlsRoots {
     /// These, and all that are in a PEM file. A file of which any part cannot be used adds none.
     pub fn and_of_file(&self, path: &Path) -> Result<Self, CaFileError> {
         let text = std::fs::read(path)?;
-        let added: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&text)
-            .collect::<Result<_, pem::Error>>()
-            .map_err(|_| CaFileError::Malformed)?;
+        let added: Vec<CertificateDer<'static>> =
+            CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|_| CaFileError::Malformed)?;
         if added.is_empty() {
             return Err(CaFileError::NoCertificate);
         }
