@@ -56,12 +56,7 @@ pub struct Traces {
 impl Traces {
     /// To the collector at `endpoint`, below which `/v1/traces` takes them; over connections of this runtime, which has to
     /// live until they are [flushed](Self::flush). `instance` names this process.
-    pub fn over_http(
-        endpoint: &str,
-        roots: &TlsRoots,
-        runtime: Handle,
-        instance: &str,
-    ) -> Result<Self, TracesError> {
+    pub fn over_http(endpoint: &str, roots: &TlsRoots, runtime: Handle, instance: &str) -> Result<Self, TracesError> {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         let client = Client { http: roots.client(http)?, runtime };
         let exporter = SpanExporter::builder()
