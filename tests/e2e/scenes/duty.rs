@@ -374,6 +374,12 @@ pub(crate) async fn a_release_lets_go_what_no_operator_will_and_is_refused_while
     assert_eq!(told.code, Some(1), "{told:?}");
     assert!(told.err.contains("leads as the operator"), "{told:?}");
 
+    eventually("the account is held while it is in use", async || {
+        let holds =
+            ["get", "liveacct", "default", "-o", "jsonpath={.metadata.finalizers}", "--namespace", &stage.namespace];
+        stage.plane().kubectl(holds).await.contains("in-use").then_some(())
+    })
+    .await;
     let operator = killed(operator).await;
     window.delete().await;
     stage.plane().kubectl(["delete", "liveacct", "default", "--wait=false", "--namespace", &stage.namespace]).await;

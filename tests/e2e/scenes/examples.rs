@@ -10,13 +10,19 @@ pub(crate) async fn every_manifest_applies() {
     let plane = annex().await;
     for path in manifests {
         let text = filled(&std::fs::read_to_string(&path).unwrap());
-        let name = testbed::unique_namespace("example");
-        plane.kubectl(["create", "namespace", &name]).await;
         // One that names its namespace is for that one alone; the rest are for whichever a user is in.
-        let namespace = if text.contains("\n  namespace: live") { "live" } else { &name };
-        let applied = plane.apply(namespace, text).await;
+        let named = text.split_once("\n  namespace: ").and_then(|(_, rest)| rest.lines().next()).map(str::to_owned);
+        let namespace = named.unwrap_or_else(|| testbed::unique_namespace("example"));
+        if !text.contains("kind: Namespace") {
+            plane.apply("default", namespace_of(&namespace)).await.unwrap();
+        }
+        let applied = plane.apply(&namespace, text).await;
         applied.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
+}
+
+fn namespace_of(name: &str) -> String {
+    format!("apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n")
 }
 
 pub(super) fn manifests(folder: &Path) -> Vec<PathBuf> {
