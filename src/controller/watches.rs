@@ -39,14 +39,15 @@ const SECRETS_WAIT: Duration = Duration::from_secs(5);
 /// How long one more look at a Secret may take: others may wait for theirs.
 const READ_AGAIN: Duration = Duration::from_secs(5);
 
-/// Watching fails, and is tried again after 0.5 s, doubling to 15 s. No jitter: a simulation must repeat itself, and
-/// one process has few watches.
+/// Watching fails, and is tried again after 0.5 s, doubling to 4 s. No longer: an API server that comes back refuses
+/// watches for some seconds (403 and 429, until it has read what it goes by), and who waits out of turn then sees no edit.
+/// No jitter: a simulation must repeat itself, and one process has few watches.
 #[derive(Debug)]
 struct Retry(Duration);
 
 impl Retry {
     const FIRST: Duration = Duration::from_millis(500);
-    const MOST: Duration = Duration::from_secs(15);
+    const MOST: Duration = Duration::from_secs(4);
 }
 
 impl Iterator for Retry {
