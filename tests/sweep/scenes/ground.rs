@@ -71,9 +71,10 @@ async fn outages(name: &str, outage: Outage) {
     for (what, pick) in picks {
         leads(&operator).await;
         // An API server that is back refuses watches for some seconds: what is made now is seen at once, or not yet.
-        let another = stage.channel(&format!("before-{what}")).await;
-        let ahead = stage.window(&format!("before-{what}"), &another).between(in_seconds(600), in_seconds(900));
-        ahead.create().await.reaches("Pending").await;
+        let before = format!("before-{what}");
+        let another = stage.channel(&before).await;
+        let ahead = stage.window(&before, &another).between(in_seconds(600), in_seconds(900)).create().await;
+        ahead.reaches("Pending").await;
         let channel = stage.channel(what).await;
         let (start, stop) = (in_seconds(5), in_seconds(18));
         let window = stage.window(what, &channel).between(start, stop).create().await;
