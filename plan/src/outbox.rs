@@ -288,8 +288,17 @@ impl Outbox {
         self.first_owed().filter(|delivery| delivery.due() <= now)
     }
 
+    /// How many are still to be delivered.
+    pub fn owed(&self) -> usize {
+        self.pending().count()
+    }
+
     fn first_owed(&self) -> Option<&Delivery> {
-        self.0.iter().find(|delivery| delivery.state == DeliveryState::Pending)
+        self.pending().next()
+    }
+
+    fn pending(&self) -> impl Iterator<Item = &Delivery> {
+        self.0.iter().filter(|delivery| delivery.state == DeliveryState::Pending)
     }
 
     fn get_mut(&mut self, action: Action) -> Option<&mut Delivery> {

@@ -112,6 +112,12 @@ impl Timings {
         (SignedDuration::ZERO..=self.reading_fresh).contains(&now.duration_since(at))
     }
 
+    /// How long what a call or a turning channel needs waits for an answer that is on its way, be it of a read or of a list
+    /// of all jobs, before it does without.
+    pub fn answer_awaited(&self) -> SignedDuration {
+        self.read_ahead / 2
+    }
+
     /// The real timings, each divided by `divisor` (at least 1).
     pub fn divided(divisor: u32) -> Self {
         let by = i32::try_from(divisor.max(1)).unwrap_or(i32::MAX);

@@ -146,7 +146,7 @@ impl Queue {
             return Listing { least: Some(urgency), first, until: None };
         };
         // What a call or a turning channel needs must not wait for a list for long.
-        let until = asked_at.checked_add(timings.read_ahead / 2).ok().filter(|until| now < *until);
+        let until = asked_at.checked_add(timings.answer_awaited()).ok().filter(|until| now < *until);
         let least = if until.is_some() { urgency } else { Urgency::OtherRead };
         Listing { least: Some(least), first: None, until }
     }
@@ -174,7 +174,7 @@ impl Queue {
         // list does not. A thousand connections opened at the instant of the calls took 51 ms of their thread.
         let unlimited = self.load.limits().requests_per_second == 0;
         // Old news by the time that it is all there.
-        let slow = pages > 1 || self.pages.took > timings.read_ahead / 2;
+        let slow = pages > 1 || self.pages.took > timings.answer_awaited();
         if !slow && !unlimited && many(ReadPurpose::ForStop, FOR_CALLS) {
             return Some(Urgency::NeededRead);
         }

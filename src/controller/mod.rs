@@ -270,13 +270,15 @@ impl Gauges {
         let index = shared.index();
         shared.metrics.queue_depths(shared.queue_depths(&index));
         shared.metrics.uncovered_channels(index.uncovered_channels());
-        shared.metrics.notifications_outbox(index.notifications_owed());
-        let shown = index.planned().map(|planned| {
+        let mut owed = 0;
+        let counted = index.planned().inspect(|planned| owed += planned.record.outbox.owed());
+        let shown = counted.map(|planned| {
             let health = planned.health();
             let trouble = Some(health.reason()).filter(|_| !matches!(health, Health::Ready(..)));
             (planned.phase, trouble, planned.overdue_since.map(|since| now.duration_since(since)))
         });
         shared.metrics.windows(shown);
+        shared.metrics.notifications_outbox(owed);
         shared.metrics.clock_offset(index.clock_offset());
     }
 }

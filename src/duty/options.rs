@@ -82,6 +82,20 @@ pub(super) struct Doing {
     pub(super) output: Option<Output>,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct On {
+    /// The window.
+    #[arg(value_name = "NAME", value_parser = name)]
+    pub(super) name: String,
+
+    #[command(flatten)]
+    pub(super) times: Times,
+    #[command(flatten)]
+    pub(super) doing: Doing,
+    #[command(flatten)]
+    pub(super) connection: Connection,
+}
+
 /// A form for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Output {
@@ -163,54 +177,30 @@ pub struct Extend {
 /// `stop`.
 #[derive(Debug, Args)]
 pub struct Stop {
-    /// The window.
-    #[arg(value_name = "NAME", value_parser = name)]
-    pub(super) name: String,
-
     /// End every window that keeps the channel on together with this one, and call off those of them that are ahead.
     #[arg(long)]
     pub(super) all: bool,
 
     #[command(flatten)]
-    pub(super) times: Times,
-    #[command(flatten)]
-    pub(super) doing: Doing,
-    #[command(flatten)]
-    pub(super) connection: Connection,
+    pub(super) on: On,
 }
 
 /// `suspend` and `resume`.
 #[derive(Debug, Args)]
 pub struct Edit {
-    /// The window.
-    #[arg(value_name = "NAME", value_parser = name)]
-    pub(super) name: String,
-
     #[command(flatten)]
-    pub(super) times: Times,
-    #[command(flatten)]
-    pub(super) doing: Doing,
-    #[command(flatten)]
-    pub(super) connection: Connection,
+    pub(super) on: On,
 }
 
 /// `cancel`.
 #[derive(Debug, Args)]
 pub struct Cancel {
-    /// The window.
-    #[arg(value_name = "NAME", value_parser = name)]
-    pub(super) name: String,
-
     /// Cancel the stop of a window on air: its channel then stays on, and is billed, until somebody switches it off.
     #[arg(long)]
     pub(super) leave_on: bool,
 
     #[command(flatten)]
-    pub(super) times: Times,
-    #[command(flatten)]
-    pub(super) doing: Doing,
-    #[command(flatten)]
-    pub(super) connection: Connection,
+    pub(super) on: On,
 }
 
 /// `release`.

@@ -15,7 +15,7 @@ use super::cluster::{Cluster, Made, OfJob};
 use super::error::Error;
 use super::extension;
 use super::options::{
-    Cancel, Command, Completions, Connection, Doing, Edit, Extend, List, ListOutput, Output, Release, Show, Stop, Times,
+    Cancel, Command, Completions, Doing, Edit, Extend, List, ListOutput, On, Output, Release, Show, Stop,
 };
 use super::page::{self, Page};
 use super::paint::Paint;
@@ -56,21 +56,19 @@ async fn carry_out(command: Command, typed: &'static str) -> Result<ExitCode, Er
         Command::List(options) => list(&options).await,
         Command::Show(options) => show(&options).await,
         Command::Extend(options) => extend(&options, typed).await,
-        Command::Stop(Stop { name, all, times, doing, connection }) => {
-            let asked = Asked { typed, command: "stop", name: &name, doing: &doing, goal: Goal::Stopped };
-            edit(asked, &times, &connection, |known| actions::stop(known, all)).await
+        Command::Stop(Stop { all, on }) => {
+            let asked = Asked { typed, command: "stop", on: &on, goal: Goal::Stopped };
+            edit(asked, |known| actions::stop(known, all)).await
         }
-        Command::Suspend(Edit { name, times, doing, connection }) => {
-            let asked = Asked { typed, command: "suspend", name: &name, doing: &doing, goal: Goal::Answered };
-            edit(asked, &times, &connection, actions::suspend).await
+        Command::Suspend(Edit { on }) => {
+            edit(Asked { typed, command: "suspend", on: &on, goal: Goal::Answered }, actions::suspend).await
         }
-        Command::Resume(Edit { name, times, doing, connection }) => {
-            let asked = Asked { typed, command: "resume", name: &name, doing: &doing, goal: Goal::Resumed };
-            edit(asked, &times, &connection, actions::resume).await
+        Command::Resume(Edit { on }) => {
+            edit(Asked { typed, command: "resume", on: &on, goal: Goal::Resumed }, actions::resume).await
         }
-        Command::Cancel(Cancel { name, leave_on, times, doing, connection }) => {
-            let asked = Asked { typed, command: "cancel", name: &name, doing: &doing, goal: Goal::Cancelled };
-            edit(asked, &times, &connection, |known| actions::cancel(known, leave_on)).await
+        Command::Cancel(Cancel { leave_on, on }) => {
+            let asked = Asked { typed, command: "cancel", on: &on, goal: Goal::Cancelled };
+            edit(asked, |known| actions::cancel(known, leave_on)).await
         }
         Command::Release(options) => release(&options).await,
         Command::Completions(_) => Ok(ExitCode::SUCCESS),
@@ -149,8 +147,7 @@ async fn show(options: &Show) -> Result<ExitCode, Error> {
 struct Asked<'a> {
     typed: &'static str,
     command: &'static str,
-    name: &'a str,
-    doing: &'a Doing,
+    on: &'a On,
     /// What is waited for where nothing had to be edited.
     goal: Goal,
 }
@@ -162,33 +159,29 @@ struct Awaited {
     goal: Goal,
 }
 
-async fn edit(
-    asked: Asked<'_>,
-    times: &Times,
-    connection: &Connection,
-    decide: impl Fn(&Known<'_>) -> Result<Plan, Refusal>,
-) -> Result<ExitCode, Error> {
+async fn edit(asked: Asked<'_>, decide: impl Fn(&Known<'_>) -> Result<Plan, Refusal>) -> Result<ExitCode, Error> {
+    let On { name, times, doing, connection } = asked.on;
     let zone = Zone::named(times.zone.as_deref())?;
     let cluster = Cluster::connect(connection).await?;
     let mut made = Vec::new();
     for _ in 0..TRIES {
-        let window = cluster.window(&cluster.namespace, asked.name).await?;
+        let window = cluster.window(&cluster.namespace, name).await?;
         let OfJob { windows, gaps } = cluster.of_job(&window).await;
         let known = Known { window: &window, all: &windows, now: Timestamp::now(), zone: &zone, typed: asked.typed };
         let mut plan = decide(&known)?;
         plan.warns.extend(gaps.iter().map(|gap| format!("Not looked at: {gap}")));
-        if !apply(&cluster, &plan.changes, asked.doing, &mut made).await? {
+        if !apply(&cluster, &plan.changes, doing, &mut made).await? {
             continue;
         }
         let mut awaited: Vec<Awaited> = plan.changes.iter().map(awaited).collect();
         if awaited.is_empty() {
             awaited.push(Awaited { namespace: window.namespace.clone(), name: window.name.clone(), goal: asked.goal });
         }
-        let mut done = Done::new(asked.command, asked.doing.dry_run, &plan);
+        let mut done = Done::new(asked.command, doing.dry_run, &plan);
         done.changes = made;
-        return conclude(&cluster, done, asked.doing, &awaited).await;
+        return conclude(&cluster, done, doing, &awaited).await;
     }
-    Err(Error::Contended(asked.name.to_owned()))
+    Err(Error::Contended(name.clone()))
 }
 
 fn awaited(change: &Change) -> Awaited {

@@ -194,7 +194,7 @@ fn insist(draft: &mut Draft, seen: Option<&Seen>, stop: Timestamp, facts: &Facts
     for at in [retry_at, patience_over].into_iter().flatten() {
         alarm.at(at);
     }
-    alarm.at(later(facts.now, facts.timings.read_ahead / 2));
+    alarm.at(later(facts.now, facts.timings.answer_awaited()));
     if draft.record.deactivation.attempts == 0 {
         // Beside the reading of the job, not after it.
         draft.recheck = recheck::wanted(Verb::Deactivate, stop, facts, alarm);

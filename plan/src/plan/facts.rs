@@ -99,11 +99,11 @@ impl<'a> Facts<'a> {
 
     /// A look takes longer than a call can wait for.
     fn looking_for_long(&self) -> bool {
-        self.memory.looking.is_some_and(|looking| self.now >= self.list_waited_for_until(looking))
+        self.memory.looking.is_some_and(|looking| self.now >= self.waited_for_until(looking))
     }
 
-    fn list_waited_for_until(&self, looking: Looking) -> Timestamp {
-        later(looking.since, self.timings.read_ahead / 2)
+    fn waited_for_until(&self, looking: Looking) -> Timestamp {
+        later(looking.since, self.timings.answer_awaited())
     }
 
     /// From when on a look for this purpose may be sent, beside one that is under way; `None`: not before that is
@@ -111,7 +111,7 @@ impl<'a> Facts<'a> {
     pub(crate) fn free_to_look_from(&self, purpose: ReadPurpose) -> Option<Timestamp> {
         let Some(looking) = self.memory.looking else { return Some(Timestamp::MIN) };
         let hurried = purpose.needed() || purpose == ReadPurpose::Turning;
-        (looking.by_list && hurried).then(|| self.list_waited_for_until(looking))
+        (looking.by_list && hurried).then(|| self.waited_for_until(looking))
     }
 
     /// A look was tried for what is due at `due` and brought nothing, or is taking too long: for a stop that counts

@@ -23,9 +23,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use plan::skew::Skew;
-use plan::{
-    AccountName, DeletionPolicy, DeliveryState, JobKey, Memory, ObjectName, Term, Timings, WindowId, WindowPlan,
-};
+use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Term, Timings, WindowId, WindowPlan};
 
 use super::accounts::{Account, Dialling};
 use super::load::{LoadKey, Queue};
@@ -191,12 +189,6 @@ impl Index {
     /// How many reads of jobs were not let go yet.
     pub(in crate::controller) fn reads_waiting(&self) -> usize {
         self.queues.values().map(|queue| queue.wanted.reads()).sum()
-    }
-
-    /// How many notifications are owed and were not delivered yet.
-    pub(in crate::controller) fn notifications_owed(&self) -> usize {
-        let deliveries = self.planned().flat_map(|planned| planned.record.outbox.deliveries());
-        deliveries.filter(|delivery| delivery.state == DeliveryState::Pending).count()
     }
 
     pub(super) fn jobs_of(&self, account: &AccountName) -> BTreeSet<JobKey> {
