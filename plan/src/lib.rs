@@ -43,7 +43,7 @@ pub use phase::Phase;
 pub use plan::{
     Entry, FinalizerWish, Plan, ReadPurpose, Recheck, Want, WindowPlan, key_at_hand, next_call, one_list_for_all, plan,
 };
-pub use reading::Reading;
+pub use reading::{Reading, Word, word};
 pub use reason::Reason;
 pub use record::{Claim, OnAir, Record, Task, TaskState, Trouble};
 pub use timings::Timings;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::{AccountName, WindowId};
-use crate::reading::Reading;
+use crate::reading::{Reading, Word};
 use crate::reason::Reason;
 use crate::timings::Timings;
 
@@ -100,9 +100,9 @@ pub struct Seen {
     /// What the two words mean.
     pub reading: Reading,
     /// The vendor's `state`.
-    pub state: Option<String>,
+    pub state: Option<Word>,
     /// The vendor's `sep_state`.
-    pub sep_state: Option<String>,
+    pub sep_state: Option<Word>,
     /// The vendor's `static`.
     pub is_static: Option<bool>,
     /// The newest instant since which `state_history` shows the job on (by the vendor's clock).
@@ -167,7 +167,7 @@ pub(crate) struct Rejection {
 }
 
 /// Reads of a job's stored objects, right before its calls.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ObjectReads {
     /// One is under way, since then.
     pub(crate) under_way: Option<Timestamp>,
@@ -200,8 +200,8 @@ pub struct Memory {
     pub(crate) clock_ahead: SignedDuration,
     /// An answer has come since this process began, and since our clock stepped, to compare it with.
     pub(crate) clock_proven: bool,
-    /// Reads of the job's stored objects.
-    pub(crate) object_reads: ObjectReads,
+    /// Reads of the job's stored objects; most jobs have had none.
+    object_reads: Option<Box<ObjectReads>>,
     /// When the last list of all objects was asked for that is complete.
     pub(crate) listed_at: Option<Timestamp>,
     /// The lease does not hold for as long as a call takes.
@@ -228,17 +228,17 @@ impl Memory {
 
     /// The job's stored objects are being read.
     pub fn objects_asked(&mut self, at: Timestamp) {
-        self.object_reads.under_way = Some(at);
+        self.object_reads_mut().under_way = Some(at);
     }
 
     /// They were read; what was asked for at `asked_at` is known.
     pub fn objects_read(&mut self, asked_at: Timestamp) {
-        self.object_reads = ObjectReads { under_way: None, read: Some(asked_at), failed: None };
+        *self.object_reads_mut() = ObjectReads { under_way: None, read: Some(asked_at), failed: None };
     }
 
     /// All objects were listed, as of then. Whether this job waited for that.
     pub fn objects_listed(&mut self, asked_at: Timestamp) -> bool {
-        let waited = self.object_reads.under_way.is_some_and(|since| since <= asked_at);
+        let waited = self.object_reads().under_way.is_some_and(|since| since <= asked_at);
         if waited {
             self.objects_read(asked_at);
         }
@@ -247,13 +247,23 @@ impl Memory {
 
     /// They were not read.
     pub fn objects_not_read(&mut self, asked_at: Timestamp, at: Timestamp) {
-        self.object_reads.under_way = None;
-        self.object_reads.failed = Some((asked_at, at));
+        let reads = self.object_reads_mut();
+        reads.under_way = None;
+        reads.failed = Some((asked_at, at));
+    }
+
+    /// What is known of reads of the job's stored objects.
+    pub(crate) fn object_reads(&self) -> ObjectReads {
+        self.object_reads.as_deref().copied().unwrap_or_default()
+    }
+
+    fn object_reads_mut(&mut self) -> &mut ObjectReads {
+        self.object_reads.get_or_insert_default()
     }
 
     /// The stored objects are known as of then.
     pub(crate) fn objects_as_of(&self) -> Option<Timestamp> {
-        self.object_reads.read.max(self.listed_at)
+        self.object_reads().read.max(self.listed_at)
     }
 
     /// Our clock stepped. What was remembered moves with it, so that waits go on for what was left of them; but the
@@ -290,12 +300,12 @@ impl Memory {
                 moved(at);
             }
         }
-        let ObjectReads { under_way, read, failed } = &mut self.object_reads;
-        for at in failed.iter_mut().flat_map(|(asked_at, at)| [asked_at, at]) {
-            moved(at);
+        if let Some(ObjectReads { under_way, read, failed }) = self.object_reads.as_deref_mut() {
+            let asked_and_given_up = failed.iter_mut().flat_map(|(asked_at, at)| [asked_at, at]);
+            asked_and_given_up.chain(under_way).chain(read).for_each(moved);
         }
         let looking = self.looking.as_mut().map(|looking| &mut looking.since);
-        let times = [&mut self.reading_since, &mut self.keyless_since, under_way, read].into_iter().flatten();
+        let times = [&mut self.reading_since, &mut self.keyless_since].into_iter().flatten();
         for at in times.chain(looking) {
             moved(at);
         }

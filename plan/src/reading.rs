@@ -1,6 +1,19 @@
 //! What reading a job tells: the one place where the vendor's `state` and `sep_state` are interpreted.
 
+use std::borrow::Cow;
 use std::fmt;
+
+/// A word of the vendor's. One that is known takes no memory of its own: there may be a hundred thousand jobs.
+pub type Word = Cow<'static, str>;
+
+/// The words that most jobs show (Live API reference, Job: `state`, `sep_state`).
+const KNOWN: [&str; 8] =
+    ["standby", "waiting", "none", "processing", "disconnected", "finishing", "finished", "activation_in_progress"];
+
+/// Takes up a word of the vendor's, whichever it is.
+pub fn word(text: String) -> Word {
+    KNOWN.into_iter().find(|known| *known == text).map_or(Cow::Owned(text), Cow::Borrowed)
+}
 
 /// What a job is doing, as far as switching and billing go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +79,7 @@ impl fmt::Display for Reading {
 #[cfg(test)]
 mod tests {
     use super::Reading::{self, Ended, GoingOff, GoingOn, Off, On, Unknown};
+    use super::{Cow, KNOWN, word};
 
     #[test]
     fn the_reading_table() {
@@ -110,5 +124,15 @@ mod tests {
             assert_eq!(Reading::parse(reading.as_str()), Some(reading));
         }
         assert_eq!(Reading::parse("Onn"), None);
+    }
+
+    #[test]
+    fn a_word_is_taken_up_as_it_is_and_a_known_one_takes_no_memory() {
+        for known in KNOWN {
+            assert!(matches!(word(known.to_owned()), Cow::Borrowed(text) if text == known), "{known}");
+        }
+        for strange in ["", "Standby", "standby ", "a new word"] {
+            assert!(matches!(word(strange.to_owned()), Cow::Owned(text) if text == strange), "{strange:?}");
+        }
     }
 }

@@ -15,7 +15,8 @@ pub(super) struct Acknowledged {
     started: bool,
     settled: bool,
     has_it_on: bool,
-    claim: Option<Claim>,
+    /// Few windows have one: it is put in place shortly before the start.
+    claim: Option<Box<Claim>>,
 }
 
 impl Acknowledged {
@@ -30,7 +31,7 @@ impl Acknowledged {
             started: stored.activation.state == TaskState::Finished.as_str(),
             settled: !stored.finished_at.is_empty(),
             has_it_on: status::tells_it_is_on(stored),
-            claim: status::claim(stored),
+            claim: status::claim(stored).map(Box::new),
         }
     }
 
@@ -56,6 +57,6 @@ impl Acknowledged {
 
     /// The claim on the start that is stored.
     pub(super) fn claim(&self) -> Option<&Claim> {
-        self.claim.as_ref()
+        self.claim.as_deref()
     }
 }

@@ -218,8 +218,8 @@ fn seen(job: Job, asked_at: Timestamp, at: Timestamp) -> Seen {
         reading: Reading::of(job.state.as_deref(), job.sep_state.as_deref()),
         on_since: on_since(&job),
         vendors_timer_ran_out: vendors_timer_ran_out(&job),
-        state: job.state,
-        sep_state: job.sep_state,
+        state: job.state.map(plan::word),
+        sep_state: job.sep_state.map(plan::word),
         is_static: job.is_static,
         // Our clock may have been set back while the answer was under way.
         asked_at: asked_at.min(at),

@@ -30,6 +30,10 @@ pub(super) async fn run(shared: Arc<Shared>, client: Client, scopes: Vec<Option<
             biased;
             first = shared.rechecks.next() => first,
             Some(_) = under_way.join_next() => continue,
+            () = shared.list_owed(), if under_way.is_empty() => {
+                shared.relist_owed();
+                continue;
+            }
         };
         // What falls due together is decided in one go.
         tokio::task::yield_now().await;

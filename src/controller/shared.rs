@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use plan::{AccountName, JobKey, ObjectName, Recheck, WindowId};
-use tokio::sync::{Notify, mpsc};
+use plan::{AccountName, JobKey, ObjectName, Recheck, Term, WindowId};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::leader::Tenure;
 use crate::live::Endpoint;
@@ -48,6 +48,8 @@ pub(super) struct Shared {
     /// Somebody wants everything listed anew.
     relist: Notify,
     relists: AtomicU64,
+    /// One list is owed, unless more than so many were asked for meanwhile.
+    list_owed: watch::Sender<Option<u64>>,
     /// What the apiserver has stored went back: a watch that is resumed stays silent.
     pub(super) went_back: Notify,
     /// The greatest resource version of a window that was seen.
@@ -101,7 +103,7 @@ pub(super) struct Ground {
 /// How long work that can wait gives way to deadlines at a time.
 const GIVE_WAY: Duration = Duration::from_millis(5);
 
-/// After a step of the clock a call this near is decided anew before anything else: longer than the others take.
+/// After a step of the clock, and when a term begins, a call this near is decided anew before anything else: longer than the others take.
 const SOON: SignedDuration = SignedDuration::from_mins(1);
 
 /// Events waiting to be sent; more are dropped and counted.
@@ -127,6 +129,7 @@ impl Shared {
             rechecks: Backlog::default(),
             relist: Notify::new(),
             relists: AtomicU64::new(0),
+            list_owed: watch::Sender::default(),
             went_back: Notify::new(),
             newest_version: AtomicU64::new(0),
             jobs: Backlog::default(),
@@ -257,6 +260,18 @@ impl Shared {
         tracing::warn!(seconds = by.as_secs_f64(), "the clock stepped, or the machine was suspended");
         self.metrics.clock_stepped(by);
         let jobs = self.index().clock_stepped(by);
+        self.decide_all(jobs)
+    }
+
+    /// This process leads from now on: everything is decided, and what has a call soon here and now.
+    pub(super) fn lead(&self, term: Term) {
+        let jobs = self.index().lead(term);
+        let loads = self.decide_all(jobs);
+        self.admit(loads, false);
+    }
+
+    /// Decides those that have a call soon, and lets their calls go; the others when the due ones are through.
+    fn decide_all(&self, jobs: Vec<(Timestamp, JobKey)>) -> BTreeSet<LoadKey> {
         let soon = self.clock.now().checked_add(SOON).unwrap_or(Timestamp::MAX);
         let (now, later): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|(at, _)| *at <= soon);
         let loads = self.decide(now.into_iter().map(|(_, job)| job));
@@ -322,6 +337,33 @@ impl Shared {
         }
     }
 
+    /// Has everything listed anew when the reads of due jobs' objects are through, and after three times as long as they
+    /// are made ahead in any case. The apiserver takes seconds to list a hundred thousand objects, and those reads would
+    /// wait for it.
+    pub(super) async fn relist_when_reread(&self) {
+        let at_most = in_std(self.index().timings().read_ahead * 3);
+        let relists = self.relists();
+        self.list_owed.send_replace(Some(relists));
+        let _ = tokio::time::timeout(at_most, self.relist_after(relists)).await;
+        self.relist_owed();
+    }
+
+    /// Waits until a list is owed, and then for as long as it takes a due job to be read at the Live API: only then are
+    /// its objects read.
+    pub(super) async fn list_owed(&self) {
+        let quiet = in_std(self.index().timings().read_ahead / 2);
+        // Fails only when the sender is gone, which is ours.
+        let _ = self.list_owed.subscribe().wait_for(Option::is_some).await;
+        tokio::time::sleep(quiet).await;
+    }
+
+    /// Asks for the list that is owed, unless another was asked for meanwhile.
+    pub(super) fn relist_owed(&self) {
+        if self.list_owed.send_replace(None).is_some_and(|relists| self.relists() <= relists) {
+            self.relist();
+        }
+    }
+
     /// The greatest version of a window that was seen so far.
     pub(super) fn newest_version(&self) -> u64 {
         self.newest_version.load(Ordering::SeqCst)
@@ -362,7 +404,7 @@ impl Shared {
     pub(super) fn after(self: &Arc<Self>, wait: SignedDuration, then: impl FnOnce(&Self) + Send + 'static) {
         let shared = Arc::clone(self);
         tokio::spawn(async move {
-            tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
+            tokio::time::sleep(in_std(wait)).await;
             then(&shared);
         });
     }
@@ -418,6 +460,10 @@ impl Shared {
         !self.closed.load(Ordering::SeqCst)
             && self.timetable.head().is_some_and(|head: Timestamp| head <= self.clock.now())
     }
+}
+
+fn in_std(wait: SignedDuration) -> Duration {
+    Duration::try_from(wait).unwrap_or_default()
 }
 
 /// Keys waiting their turn, each once. Bounded by the number of things there are.

@@ -194,7 +194,7 @@ fn job(stored: &JobStartStopStatus, record: &Record, phase: Phase, memory: &Memo
         || record.settled() && record.on_air == OnAir::True;
     let seen = memory.seen().filter(|seen| matters && !matches!(seen.reading, Reading::GoingOn | Reading::GoingOff));
     let Some(seen) = seen else { return JobReading { verified_at, ..before.clone() } };
-    let text = |word: &Option<String>| word.as_deref().map(bounded).unwrap_or_default();
+    let text = |word: &Option<plan::Word>| word.as_deref().map(bounded).unwrap_or_default();
     let (state, sep_state, reading) = (text(&seen.state), text(&seen.sep_state), seen.reading.as_str().to_owned());
     let same = state == before.state && sep_state == before.sep_state && reading == before.reading;
     let since = if same { before.since.clone() } else { api::time::utc(seen.at) };

@@ -122,12 +122,11 @@ async fn begin(shared: Arc<Shared>) {
     shared.readiness.set_warm();
     tracing::info!("first lists complete");
     let term = shared.tenure.until_leading().await;
-    // What an earlier leader wrote last may not have come by our watches.
-    shared.relist();
     tracing::info!(process = %term.by, term = %term.id, "leading");
     shared.metrics.leading(true);
-    let jobs = shared.index().lead(term);
-    shared.changed(jobs);
+    shared.lead(term);
+    // What an earlier leader wrote last may not have come by our watches.
+    shared.relist_when_reread().await;
 }
 
 /// One resource in one scope, as it comes and goes.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use simulator::{Effect, Fault as VendorFault, LateAnswer, Operation};
 
 use super::store::Break;
-use super::world::{World, minutes, simulate};
+use super::world::{WINDOWS, World, minutes, simulate};
 
 const PATH: &str = "tv/news";
 const START: i64 = minutes(5);
@@ -287,4 +287,31 @@ fn a_window_that_passed_while_nobody_led_is_missed_soon_after_somebody_does() {
             assert_eq!(world.count("studio", Operation::Activate), 0);
         });
     }
+}
+
+/// The apiserver takes seconds to list very many objects: reads of those that are due must not wait for it.
+#[test]
+fn at_a_terms_beginning_the_objects_of_due_jobs_are_read_before_all_are_listed() {
+    let jobs = ["a", "b", "c", "d", "e", "f"];
+    simulate(1, async |world| {
+        world.settle("tv");
+        world.jobs(&jobs);
+        let leader = world.start_candidate("operator-a");
+        world.until(100).await;
+        let _standby = world.start_candidate("operator-b");
+        world.until(START - 10).await;
+        leader.kill();
+        for job in jobs {
+            world.window(&format!("tv/{job}"), job, (START, minutes(60)));
+        }
+        world.store.latency(Duration::from_millis(300)..=Duration::from_millis(300));
+        world.until(START + 60).await;
+        let lists = world.store.lists(WINDOWS);
+        let whole: Vec<bool> = lists.iter().filter(|list| list.by == "operator-b").map(|list| list.whole).collect();
+        // The first list, each job's own, and that of the term.
+        assert_eq!(whole, [true, false, false, false, false, false, false, true]);
+        for job in jobs {
+            assert_eq!(world.count(job, Operation::Activate), 1, "{job}");
+        }
+    });
 }

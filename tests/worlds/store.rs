@@ -201,6 +201,15 @@ impl Random {
     }
 }
 
+/// A list that was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) by: String,
+    plural: &'static str,
+    /// Of all objects, and not of those with a certain field.
+    pub(crate) whole: bool,
+}
+
 struct State {
     now: Now,
     changed: Arc<Notify>,
@@ -219,6 +228,7 @@ struct State {
     writes: Vec<Write>,
     /// Reads of single objects, by kind.
     reads: BTreeMap<&'static str, usize>,
+    lists: Vec<Listed>,
 }
 
 /// What [`Store::restore`] goes back to.
@@ -252,6 +262,7 @@ impl Store {
             faults: Faults::default(),
             writes: Vec::new(),
             reads: BTreeMap::new(),
+            lists: Vec::new(),
         };
         Self { state: Arc::new(Mutex::new(state)), changed }
     }
@@ -350,6 +361,11 @@ impl Store {
     /// How many single objects of a kind were read by clients.
     pub(crate) fn reads(&self, plural: &str) -> usize {
         self.lock().reads.get(plural).copied().unwrap_or(0)
+    }
+
+    /// Every list of a kind that clients asked for, in order.
+    pub(crate) fn lists(&self, plural: &str) -> Vec<Listed> {
+        self.lock().lists.iter().filter(|listed| listed.plural == plural).cloned().collect()
     }
 
     /// Installs rules in place of the schema's; a refusal is answered as 422 with its text.

@@ -13,7 +13,7 @@ use crate::memory::Verb;
 /// answer nobody can edit them either, and the lease bounds how long that lasts. Overslept: that they were read since.
 /// A stop does not hang on it: an attempt in vain is enough.
 pub(crate) fn enough(verb: Verb, due: Timestamp, facts: &Facts) -> bool {
-    let reads = &facts.memory.object_reads;
+    let reads = facts.memory.object_reads();
     // One that takes too long is an attempt in vain, though its answer still counts when it comes.
     let slow = reads.under_way.filter(|asked_at| facts.now >= later(*asked_at, facts.timings.read_ahead));
     let failed = reads.failed.map(|(asked_at, _)| asked_at);
@@ -54,7 +54,7 @@ pub(crate) fn wanted(verb: Verb, due: Timestamp, facts: &Facts, alarm: &mut Alar
         alarm.at(from);
         return None;
     }
-    let reads = &facts.memory.object_reads;
+    let reads = facts.memory.object_reads();
     // One that takes too long may never be answered, and is asked again.
     let again = reads.under_way.map(|asked_at| later(asked_at, facts.timings.read_ahead));
     if let Some(again) = again.filter(|again| *again > facts.now) {

@@ -132,12 +132,12 @@ impl Index {
         }
     }
 
-    /// This process leads from now on; every job is to be decided, in this order.
-    pub(in crate::controller) fn lead(&mut self, term: Term) -> Vec<JobKey> {
+    /// This process leads from now on. Every job is to be decided, in this order; each with when its next call is due.
+    pub(in crate::controller) fn lead(&mut self, term: Term) -> Vec<(Timestamp, JobKey)> {
         self.term = Some(Arc::new(term));
         // Only now is it known which of them no window uses any more.
         self.stale_accounts.extend(self.accounts.keys().cloned());
-        self.by_urgency().into_iter().map(|(_, key)| key).collect()
+        self.by_urgency()
     }
 
     /// All jobs, each with when its next call is due, those first that are due soonest or are late. Deciding all of a hundred thousand

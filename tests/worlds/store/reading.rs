@@ -27,6 +27,11 @@ pub(super) struct Query {
 }
 
 impl Query {
+    /// It asks for all objects, whatever their fields.
+    pub(super) fn whole(&self) -> bool {
+        self.field_selector.is_none()
+    }
+
     pub(super) fn selector(&self, resource: &Resource) -> Result<Selector, Box<Status>> {
         let fields = terms(self.field_selector.as_deref())?;
         for (field, _) in &fields {

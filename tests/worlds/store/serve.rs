@@ -18,8 +18,8 @@ use tokio::time::sleep;
 use tower::Service;
 
 use super::{
-    Answer, Fault, Key, RESOURCES, Resource, State, Store, Verb, code_of, patch::Patch, reading::Query, refusal,
-    watching,
+    Answer, Fault, Key, Listed, RESOURCES, Resource, State, Store, Verb, code_of, patch::Patch, reading::Query,
+    refusal, watching,
 };
 
 /// One client's connection to the [`Store`].
@@ -121,6 +121,10 @@ impl Apiserver {
         let code = code_of(call.verb, &answer);
         if call.verb == Verb::Get {
             *state.reads.entry(call.resource.plural).or_default() += 1;
+        }
+        if call.verb == Verb::List {
+            let (by, plural, whole) = (self.who.to_string(), call.resource.plural, call.query.whole());
+            state.lists.push(Listed { by, plural, whole });
         }
         if !matches!(call.verb, Verb::Get | Verb::List | Verb::Watch) {
             let told = match fault {
