@@ -9,6 +9,7 @@
 //! - [`phase`], [`conditions`], [`announce`], [`workflow`]: how a record is shown.
 //! - [`outbox`]: which notifications a window owes, and when each is tried.
 //! - [`uncovered`]: which channels are on air that no window covers.
+//! - [`serving`]: whether another installation serves the same account.
 //!
 //! Everything that decides takes the time as an argument. The same input gives the same output, also a second time:
 //! running [`plan()`] on its own output changes nothing.
@@ -27,6 +28,7 @@ mod plan;
 pub mod reading;
 pub mod reason;
 pub mod record;
+pub mod serving;
 pub mod skew;
 pub mod timeline;
 pub mod timings;

@@ -57,6 +57,9 @@ pub struct Timings {
     pub delivery_hold: SignedDuration,
     /// Between two lists of all jobs of a key, in which channels are looked for that no window covers. 24 h.
     pub list_again: SignedDuration,
+    /// How long the name of another installation is left in an account's status before ours is tried again: that one may
+    /// have gone. 10 min.
+    pub serve_again: SignedDuration,
 }
 
 const MIN: i64 = 60;
@@ -91,6 +94,7 @@ impl Default for Timings {
             deliver_before_deletion: s(30),
             delivery_hold: s(30),
             list_again: s(24 * HOUR),
+            serve_again: s(10 * MIN),
         }
     }
 }
@@ -146,6 +150,7 @@ impl Timings {
             deliver_before_deletion,
             delivery_hold,
             list_again,
+            serve_again,
         } = Self::default();
         Self {
             channel_turn: channel_turn / by,
@@ -172,6 +177,7 @@ impl Timings {
             deliver_before_deletion: deliver_before_deletion / by,
             delivery_hold: delivery_hold / by,
             list_again: list_again / by,
+            serve_again: serve_again / by,
         }
     }
 

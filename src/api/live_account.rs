@@ -219,6 +219,11 @@ pub struct LiveAccountStatus {
     #[serde(skip_serializing_if = "is_default")]
     pub last_contact: String,
 
+    /// The Lease of the installation that serves this account, as namespace/name. One that finds its own replaced says so:
+    /// two serve the same objects. An operator without leader election leaves it as it is.
+    #[serde(skip_serializing_if = "is_default")]
+    pub served_by: String,
+
     /// How many JobStartStops use this account.
     #[serde(skip_serializing_if = "is_default")]
     pub windows: WindowCounts,

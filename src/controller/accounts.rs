@@ -5,6 +5,7 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta;
 use plan::admit::Limits;
 use plan::conditions::{Condition, Health, Said, Status};
+use plan::serving::Serving;
 use plan::skew::Skew;
 use plan::{DeletionPolicy, ObjectName, Reason, Trouble};
 use serde_json::json;
@@ -66,14 +67,33 @@ pub(super) struct Account {
     /// The Secret was read again because the Live API refused this key.
     pub(super) doubted: bool,
     pub(super) last_contact: Option<Timestamp>,
+    /// Whether another installation serves it, too.
+    pub(super) serving: Serving,
     /// The last list of all jobs of its key, by this process or, as it is stored, an earlier one.
     pub(super) listed: Option<Listed>,
     /// The status that the apiserver has acknowledged.
     pub(super) status: LiveAccountStatus,
+    /// A status that was written, and what came back for it when that was less, as from an older definition: writing it
+    /// again would bring no more.
+    pub(super) cut: Option<Box<(LiveAccountStatus, LiveAccountStatus)>>,
     /// Status writes in vain.
     pub(super) writes: Attempts,
     /// Attempts in vain to put its finalizer on or off: an operator without that right still shows its status.
     pub(super) holds: Attempts,
+}
+
+/// What the index knows for an account's status beside the account itself.
+pub(super) struct Around<'a> {
+    pub(super) windows: api::WindowCounts,
+    pub(super) skew: Skew,
+    /// What is to be said of how its notifications are signed.
+    pub(super) unsigned: Option<Condition>,
+    /// What is wrong with sharing its key, if anything.
+    pub(super) shared_key: Option<Trouble>,
+    /// The last list of all jobs of its key.
+    pub(super) listed: Option<&'a Listed>,
+    /// The Lease of the installation that serves it.
+    pub(super) served_by: String,
 }
 
 /// What neither says where calls go nor with which key: a stop can be made without it.
@@ -132,8 +152,10 @@ impl Account {
             key_accepted: None,
             doubted: false,
             last_contact: None,
+            serving: Serving::default(),
             listed,
             status: object.status.unwrap_or_default(),
+            cut: None,
             writes: Attempts::default(),
             holds: Attempts::default(),
         }
@@ -175,6 +197,8 @@ impl Account {
             && self.endpoint.as_ref().ok() == newer.endpoint.as_ref().ok();
         let old = std::mem::replace(self, newer);
         self.holds = old.holds;
+        self.serving = old.serving;
+        self.cut = old.cut;
         self.listed = old.listed.into_iter().chain(self.listed.take()).max_by_key(|listed| listed.at);
         if same_key {
             self.client = old.client;
@@ -250,15 +274,8 @@ impl Account {
     }
 
     /// The status it should bear now.
-    pub(super) fn render(
-        &self,
-        windows: api::WindowCounts,
-        skew: Skew,
-        unsigned: Option<Condition>,
-        shared_key: Option<Trouble>,
-        listed: Option<&Listed>,
-        now: Timestamp,
-    ) -> LiveAccountStatus {
+    pub(super) fn render(&self, around: Around, now: Timestamp) -> LiveAccountStatus {
+        let Around { windows, skew, unsigned, shared_key, listed, served_by } = around;
         let trouble = self.trouble().or(shared_key);
         let ready = Health::Ready(Reason::AccountReady, Said::Text("Calls can be made."));
         let health = trouble.as_ref().map_or(ready, |trouble| Health::of_trouble(trouble.reason, &trouble.message));
@@ -270,6 +287,7 @@ impl Account {
             observed_generation: Some(self.generation),
             endpoint: self.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
             last_contact: self.last_contact.map(api::time::utc).unwrap_or_default(),
+            served_by,
             windows,
             uncovered: match listed {
                 Some(listed) => listed.render(&self.status.uncovered),
@@ -282,6 +300,18 @@ impl Account {
                 .collect(),
             unknown: self.status.unknown.clone(),
         }
+    }
+
+    /// Whether this status is worth a write. A newer `lastContact` alone is not.
+    pub(super) fn worth_a_write(&self, next: &LiveAccountStatus) -> bool {
+        let as_stored = |status: &LiveAccountStatus| LiveAccountStatus {
+            last_contact: self.status.last_contact.clone(),
+            ..status.clone()
+        };
+        let next = as_stored(next);
+        let cut =
+            self.cut.as_deref().is_some_and(|(sent, got)| as_stored(sent) == next && as_stored(got) == self.status);
+        next != self.status && !cut
     }
 
     /// What is wrong with it, if anything.

@@ -270,6 +270,7 @@ impl Gauges {
         let index = shared.index();
         shared.metrics.queue_depths(shared.queue_depths(&index));
         shared.metrics.uncovered_channels(index.uncovered_channels());
+        shared.metrics.accounts_served_elsewhere(index.served_elsewhere());
         let mut owed = 0;
         let counted = index.planned().inspect(|planned| owed += planned.record.outbox.owed());
         let shown = counted.map(|planned| {

@@ -10,7 +10,7 @@ use plan::announce::Announcement;
 use plan::{AccountName, Claim, ObjectName, Reason, WindowId};
 use tracing::Span;
 
-use crate::api::{JobStartStop, JobStartStopStatus, LiveAccount};
+use crate::api::{JobStartStop, JobStartStopStatus, LiveAccount, LiveAccountStatus};
 use crate::observe::spans;
 
 use super::apiserver::{Meta, WriteError, fetch, put_finalizers, put_status, version_number};
@@ -206,7 +206,20 @@ pub(super) async fn accounts(shared: Arc<Shared>, client: Client) {
     }
 }
 
+/// Another installation serves the account, too: that is said, and our name tried again later.
+fn tell_served_elsewhere(shared: &Arc<Shared>, name: &AccountName, notice: Notice) {
+    let (reason, told) = (notice.announcement.reason, &notice.announcement.note);
+    tracing::error!(account = %name, %reason, told, "two installations serve this account");
+    shared.notice(notice);
+    let wait = shared.index().serve_again();
+    again(shared, name, wait);
+}
+
 async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName) {
+    let served = shared.index().served(name, shared.clock.now());
+    if let Some(notice) = served {
+        tell_served_elsewhere(shared, name, notice);
+    }
     let Some(write) = shared.index().account_write(name, shared.clock.now()) else { return };
     let span = spans::apiserver_write("account", name);
     let answer: Result<Raw<LiveAccount>, _> = match &write {
@@ -221,8 +234,9 @@ async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName
     match answer {
         Ok(object) => {
             shared.index().account_written(name, &object);
-            if matches!(write, AccountWrite::Finalizers { .. }) {
-                shared.accounts.push(name.clone());
+            match write {
+                AccountWrite::Finalizers { .. } => shared.accounts.push(name.clone()),
+                AccountWrite::Status { status, .. } => told_of_less(shared, name, *status, object.read_status()),
             }
         }
         Err(error) if error.is_gone() => {}
@@ -241,6 +255,14 @@ async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName
             }
             again(shared, name, wait);
         }
+    }
+}
+
+/// A PUT drops what an older definition does not know, with a warning only.
+fn told_of_less(shared: &Shared, name: &AccountName, sent: LiveAccountStatus, got: LiveAccountStatus) {
+    if got != sent {
+        tracing::warn!(account = %name, "less of its status was stored than was sent: its definition is older than this operator");
+        shared.index().account_cut(name, sent, got);
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn next(window: &Window, session: Option<&Session<'_>>, now: Timestam
         Some(at) if start.called().is_none() && window.suspended() => {
             steps.push(step(Some(at), "the start would be called, but it is suspended"));
         }
-        Some(at) if at > now => steps.push(step(Some(at), "the start is called")),
+        Some(at) if at > now => steps.push(step(Some(at), at_the_start(window, session, at, now))),
         _ => steps.push(step(None, said("the start is under way", &start.why()))),
     }
     steps.push(at_the_end(window, session, now));
@@ -56,6 +56,19 @@ pub(super) fn next(window: &Window, session: Option<&Session<'_>>, now: Timestam
 
 fn said(what: &str, why: &str) -> String {
     if why.is_empty() { what.to_owned() } else { format!("{what}: {why}") }
+}
+
+/// Where others have the channel on then, it is read on, and nothing is called.
+fn at_the_start(window: &Window, session: Option<&Session<'_>>, start: Timestamp, now: Timestamp) -> String {
+    let on = session.map(|session| session.on_before(start, now)).unwrap_or_default();
+    if on.is_empty() {
+        return "the start is called".to_owned();
+    }
+    format!("it begins; the channel is on already, for {}", beside(window, &on))
+}
+
+fn beside(window: &Window, others: &[&Window]) -> String {
+    others.iter().map(|other| other.name_beside(window)).collect::<Vec<_>>().join(", ")
 }
 
 fn at_the_end(window: &Window, session: Option<&Session<'_>>, now: Timestamp) -> Step {
@@ -73,7 +86,7 @@ fn at_the_end(window: &Window, session: Option<&Session<'_>>, now: Timestamp) ->
     let others = session.zip(stop.call_at).map(|(session, end)| session.without(window, end));
     match others {
         Some(After::StaysOn(names, _)) => {
-            step(stop.call_at, format!("it ends; the channel stays on for {}", names.join(", ")))
+            step(stop.call_at, format!("it ends; the channel stays on for {}", beside(window, &names)))
         }
         _ => step(stop.call_at, "the stop is called"),
     }
@@ -144,5 +157,9 @@ mod tests {
         let steps = told([active(), longer], "2026-12-02T13:30:00Z");
         let expected = "it ends; the channel stays on for longer".to_owned();
         assert_eq!(steps, [(Some("2026-12-02T15:00:00Z".to_owned()), expected)]);
+        let longer = named(pending(), "longer", "2026-12-02T15:00:00Z", "2026-12-02T16:00:00Z");
+        let first = named(active(), "first", "2026-12-02T13:00:00Z", "2026-12-02T15:00:00Z");
+        let steps = told([longer, first], "2026-12-02T13:30:00Z");
+        assert_eq!(steps[0].1, "it begins; the channel is on already, for first");
     }
 }

@@ -5,10 +5,12 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -75,6 +77,15 @@ impl Cluster {
         let namespace = options.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config).map_err(|error| Error::NoCluster(error.to_string()))?;
         Ok(Self { client, namespace, patience })
+    }
+
+    /// What time it is there: this machine's clock may be wrong, and a stop that is moved to a time ahead is put off.
+    /// `None`: the API server does not tell.
+    pub(super) async fn now(&self) -> Option<Timestamp> {
+        let request = http::Request::get("/version").body(Body::empty()).ok()?;
+        let answer = timeout(self.patience, self.client.send(request)).await.ok()?.ok()?;
+        let date = answer.headers().get(http::header::DATE)?.to_str().ok()?;
+        DateTimeParser::new().parse_timestamp(date).ok()
     }
 
     async fn ask<T>(&self, asked: &Asked, request: impl Future<Output = kube::Result<T>>) -> Result<T, Failed> {
@@ -153,10 +164,12 @@ impl Cluster {
         let params = || ListParams::default().fields(&format!("spec.jobID={}", window.job()));
         let mut found: Result<Vec<Raw<JobStartStop>>, Failed> =
             if window.job().is_empty() { Ok(Vec::new()) } else { self.list(WINDOWS, None, params()).await };
-        if found.is_err() {
-            gaps.push(
-                "windows of the same job in other namespaces, which cannot be listed with your rights".to_owned(),
-            );
+        if let Err(failed) = found {
+            let why = match failed {
+                Failed::For(Error::Forbidden { .. }) => "they cannot be listed with your rights".to_owned(),
+                failed => failed.told().to_string(),
+            };
+            gaps.push(format!("windows of the same job in other namespaces, which may keep its channel on: {why}"));
             found = self.list(WINDOWS, Some(&window.namespace), params()).await;
         }
         let found = found.unwrap_or_else(|failed| {
@@ -244,7 +257,8 @@ impl Cluster {
             Ok(raw) => Ok(Made::Created(raw.into())),
             Err(Failed::Conflict) => match self.find(namespace, &extension.name).await? {
                 Some(window) if extension.is(&window) => Ok(Made::Existed(window)),
-                _ => Err(Error::Taken(extension.name.clone())),
+                Some(_) => Err(Error::Taken(extension.name.clone())),
+                None => Err(Failed::Conflict.told()),
             },
             Err(failed) => Err(failed.told()),
         }

@@ -55,8 +55,10 @@ pub(super) enum Error {
     NotNow(String),
     #[error("{0} was changed by others each time that it was to be edited. Try again")]
     Contended(String),
-    #[error("there is another object called {0}, which is not this extension: choose a name with --as")]
+    #[error("there is another object called {0}, which is not this extension: choose a name with --name")]
     Taken(String),
+    #[error("{name} was made before, and {state}: it does not keep the channel on. {what_now}")]
+    Dead { name: String, state: &'static str, what_now: String },
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error("{0}")]

@@ -10,6 +10,7 @@ use crate::api::time::utc;
 use crate::api::{Activation, Deactivation, GROUP, JobStartStopSpec, VERSION};
 
 use super::actions::{Known, Plan, Refusal, over};
+use super::page::host;
 use super::session::Session;
 use super::times::{Until, from_now};
 use super::window::Window;
@@ -56,19 +57,23 @@ pub(super) fn extend(known: &Known<'_>, until: Until, name: Option<&str>) -> Res
     let ended =
         || Refusal(format!("{} is over, and nothing keeps its channel on. Make another window.", known.window.name));
     let last = last.ok_or_else(ended)?;
+    if last.stop().called().is_some() {
+        let last = last.name_beside(known.window);
+        return Err(Refusal(format!("The stop of {last} was called already. Make another window, starting now.")));
+    }
     let (end, spec) = last.stop().time.zip(known.window.spec.as_ref()).ok_or_else(ended)?;
     let until = until.resolve(end, known.now, known.zone).map_err(Refusal)?;
     let told = |at| known.zone.told(at, known.now);
+    let last_name = last.name_beside(known.window);
     if until == end {
-        let says = format!("{} ends at {} already, with {}.", known.window.name, told(end), last.name);
+        let says = format!("{} ends at {} already, with {last_name}.", known.window.name, told(end));
         return Ok(Extending { create: None, plan: Plan { says: vec![says], ..Plan::default() } });
     }
     if until < end || until <= known.now {
         return Err(Refusal(format!(
-            "{} is no later than the present end at {}, of {}. To end it sooner: move deactivation.time, or stop it.",
+            "{} is no later than the present end at {}, of {last_name}. To end it sooner: move deactivation.time, or stop it.",
             told(until),
-            told(end),
-            last.name
+            told(end)
         )));
     }
     let name = name.map_or_else(|| name_of(&known.window.name, until), str::to_owned);
@@ -82,16 +87,21 @@ pub(super) fn extend(known: &Known<'_>, until: Until, name: Option<&str>) -> Res
     let mut plan = Plan::default();
     plan.says.push(format!("{name}: from {} to {}, {}.", told(end), told(until), from_now(until, known.now)));
     plan.says.push(format!(
-        "It begins where {} ends: the channel stays on from the one to the other, and {} is not edited.",
-        last.name, last.name
+        "It begins where {last_name} ends: the channel stays on from the one to the other, and {last_name} is not edited."
     ));
+    if known.window.start().is_pending() && known.window.start().called().is_none() {
+        plan.warns.push(format!(
+            "{} has not started. Should it be cancelled, suspended or missed, {name} starts the channel by itself at {}.",
+            known.window.name,
+            told(end)
+        ));
+    }
     if known.window.has_it_on() && known.window.on_air() == "False" {
         plan.warns.push(format!("The channel is OFF now: {name} switches it on at {}.", told(end)));
     }
     if end.duration_since(known.now) < SHORT_NOTICE {
         plan.warns.push(format!(
-            "{} ends {}: the channel may go off for a moment, and is then switched on again.",
-            last.name,
+            "{last_name} ends {}: the channel may go off for a moment, and is then switched on again.",
             from_now(end, known.now)
         ));
     }
@@ -112,9 +122,22 @@ fn spec_of(of: &JobStartStopSpec, from: Timestamp, until: Timestamp) -> JobStart
 
 /// The same for the same end, so that asking twice makes one object.
 fn name_of(window: &str, until: Timestamp) -> String {
-    let base = window.split("-until-").next().unwrap_or(window);
+    let base = window.rsplit_once("-until-").filter(|(_, end)| is_end(end)).map_or(window, |(base, _)| base);
     let kept = base.get(..base.floor_char_boundary(NAME_KEPT)).unwrap_or(base).trim_end_matches(['-', '.']);
     format!("{kept}-until-{}", until.strftime("%Y%m%dt%H%M%Sz"))
+}
+
+/// `20261202t153000z`, as names of extensions end. People choose names with `-until-` in them, too.
+fn is_end(text: &str) -> bool {
+    let digit_or = |mark: u8| move |byte: &u8| if mark == b'0' { byte.is_ascii_digit() } else { *byte == mark };
+    let shape = b"00000000t000000z";
+    text.len() == shape.len() && text.bytes().zip(shape).all(|(byte, mark)| digit_or(*mark)(&byte))
+}
+
+/// The spec, as it may be shown: without the path of the receiver's URL, which may be a secret.
+pub(super) fn shown(spec: &JobStartStopSpec) -> Value {
+    let url = spec.notification_url.as_deref().map(host);
+    json!(JobStartStopSpec { notification_url: url, ..spec.clone() })
 }
 
 impl Extension {
@@ -154,11 +177,13 @@ pub(super) fn extends(window: &Window) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::duty::actions::Typed;
     use crate::duty::fixtures::{active, at, berlin, finished, named, parsed, pending, stored, with};
 
     fn decide(all: &[Window], until: &str) -> Result<Extending, String> {
         let zone = berlin();
-        let known = Known { window: &all[0], all, now: at("2026-12-02T14:50:00Z"), zone: &zone, typed: "" };
+        let typed = Typed::default();
+        let known = Known { window: &all[0], all, now: at("2026-12-02T14:50:00Z"), zone: &zone, typed: &typed };
         extend(&known, until.parse().unwrap(), None).map_err(|refusal| refusal.0)
     }
 
@@ -254,6 +279,48 @@ mod tests {
             let told = decide(&[window], "16:30").unwrap_err();
             assert!(told.contains(words), "{words}: {told}");
         }
+    }
+
+    #[test]
+    fn where_the_stop_of_the_one_that_ends_the_session_was_called_it_is_refused() {
+        let heir = named(active(), "heir", "2026-12-02T13:00:00Z", "2026-12-02T15:30:00Z");
+        let called = with(heir, "/status/deactivation/calledAt", json!("2026-12-02T14:49:59Z"));
+        let all: Vec<_> = [active(), called].map(parsed).into();
+        let told = decide(&all, "16:45").unwrap_err();
+        assert!(told.contains("The stop of heir was called already"), "{told}");
+    }
+
+    #[test]
+    fn what_cannot_be_fully_read_is_not_copied() {
+        let strange = with(active(), "/spec/deletionPolicy", json!("Pause"));
+        assert!(decide(&[parsed(strange)], "16:30").unwrap_err().contains("cannot be fully read here"));
+    }
+
+    #[test]
+    fn an_extension_of_what_has_not_started_is_made_with_a_warning() {
+        let extending = decide(&[parsed(pending())], "16:30").unwrap();
+        assert!(extending.create.is_some() && extending.plan.warns[0].contains("starts the channel by itself"));
+    }
+
+    #[test]
+    fn a_name_loses_the_end_that_an_extension_gave_it_and_no_other() {
+        let until = at("2026-12-02T16:00:00Z");
+        for (name, kept) in [
+            ("talk-until-20261202t153000z", "talk"),
+            ("talk-until-late", "talk-until-late"),
+            ("talk-until-dawn-until-20261202t153000z", "talk-until-dawn"),
+            ("talk-until-20261202t15300zz", "talk-until-20261202t15300zz"),
+        ] {
+            assert_eq!(name_of(name, until), format!("{kept}-until-20261202t160000z"));
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_spec_has_no_path_of_the_receiver() {
+        let object = with(active(), "/spec/notificationURL", json!("https://example.com/live/s3cret?token=1"));
+        let spec = shown(parsed(object).spec.as_ref().unwrap());
+        assert_eq!(spec["notificationURL"], "https://example.com");
+        assert_eq!(spec["deactivation"]["time"], "2026-12-02T16:00:00+01:00");
     }
 
     #[test]

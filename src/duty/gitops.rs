@@ -13,7 +13,9 @@ pub(super) struct Keeper {
 
 impl fmt::Display for Keeper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.tool, self.what)
+        // What others wrote moves no cursor and colours nothing.
+        let what: String = self.what.chars().filter(|c| !c.is_control()).collect();
+        write!(f, "{} ({what})", self.tool)
     }
 }
 
@@ -36,6 +38,11 @@ impl Keeper {
             return keeper("Argo CD", "application", None, id.split(':').next().unwrap_or(id));
         }
         if let Some(name) = label("argocd.argoproj.io/instance") {
+            return keeper("Argo CD", "application", None, name);
+        }
+        // Argo CD that tracks by label, as it did before 3.0, takes one that others set, too.
+        if window.managers.iter().any(|manager| manager.starts_with("argocd")) {
+            let name = label("app.kubernetes.io/instance").unwrap_or("of an unknown name");
             return keeper("Argo CD", "application", None, name);
         }
         if label("app.kubernetes.io/managed-by") == Some("Helm") {
@@ -86,6 +93,10 @@ mod tests {
             let object = with(with(active(), "/metadata/labels", labels), "/metadata/annotations", annotations);
             assert_eq!(Keeper::of(&parsed(object)).unwrap().to_string(), keeper);
         }
+        let mut by_label =
+            with(active(), "/metadata/labels", json!({ "app.kubernetes.io/instance": "sh\u{1b}[2Jows" }));
+        by_label["metadata"]["managedFields"] = json!([{ "manager": "argocd-controller", "operation": "Update" }]);
+        assert_eq!(Keeper::of(&parsed(by_label)).unwrap().to_string(), "Argo CD (application sh[2Jows)");
         let by_hand = with(active(), "/metadata/labels", json!({ "app.kubernetes.io/managed-by": "us" }));
         assert_eq!(Keeper::of(&parsed(by_hand)), None);
     }

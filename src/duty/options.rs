@@ -163,7 +163,7 @@ pub struct Extend {
     pub(super) until: Until,
 
     /// The name of the new object. Without it: made of the window's name and the new end.
-    #[arg(long = "as", value_name = "NAME")]
+    #[arg(long = "name", value_name = "NAME")]
     pub(super) new_name: Option<String>,
 
     #[command(flatten)]

@@ -273,7 +273,7 @@ fn painted(paint: Paint, lines: &str) -> String {
 }
 
 /// Scheme and host: the path of a receiver's URL may be a secret.
-fn host(url: &str) -> String {
+pub(super) fn host(url: &str) -> String {
     let end = url.find("://").map_or(0, |scheme| scheme + 3);
     let path = url[end..].find(['/', '?']).map_or(url.len(), |path| end + path);
     url[..path].to_owned()

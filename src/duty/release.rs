@@ -74,6 +74,12 @@ impl Held {
         json!({ "metadata": { "resourceVersion": self.resource_version, "uid": self.uid, "finalizers": kept } })
     }
 
+    /// It is the same object, and what it would mean to release it is the same.
+    pub(super) fn is_as(&self, before: &Self) -> bool {
+        let means = |held: &Self| (held.uid.clone(), held.deleted, held.may_be_on);
+        means(self) == means(before)
+    }
+
     /// `JobStartStop live/news`.
     pub(super) fn full_name(&self) -> String {
         format!("{} {}/{}", self.kind, self.namespace, self.name)
@@ -121,7 +127,8 @@ pub(super) fn before(held: &[Held]) -> Vec<String> {
             format!("{}: {goes}", held.full_name())
         })
         .collect();
-    let on: Vec<&str> = held.iter().filter(|held| held.may_be_on).map(|held| held.name.as_str()).collect();
+    let on = held.iter().filter(|held| held.may_be_on);
+    let on: Vec<String> = on.map(|held| format!("{}/{}", held.namespace, held.name)).collect();
     if !on.is_empty() {
         says.push(format!(
             "Nothing is called. The channels of these STAY ON, and are billed, until somebody switches them off: {}",
@@ -186,6 +193,6 @@ mod tests {
         let held = [going, finished()].map(|object| Held::window(&parsed(object), now).unwrap());
         let says = before(&held);
         assert!(says[0].contains("being deleted, and goes") && says[1].contains("it stays"), "{says:?}");
-        assert!(says[2].contains("STAY ON") && says[2].ends_with("off: wednesday-broadcast"), "{says:?}");
+        assert!(says[2].contains("STAY ON") && says[2].ends_with("off: live/wednesday-broadcast"), "{says:?}");
     }
 }

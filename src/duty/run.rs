@@ -4,18 +4,18 @@ use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::actions::{self, Change, Known, Plan, Refusal};
+use super::actions::{self, Change, Known, Plan, Refusal, Typed};
 use super::called_as::CalledAs;
 use super::cluster::{Cluster, Made, OfJob};
 use super::error::Error;
 use super::extension;
 use super::options::{
-    Cancel, Command, Completions, Doing, Edit, Extend, List, ListOutput, On, Output, Release, Show, Stop,
+    Cancel, Command, Completions, Connection, Doing, Edit, Extend, List, ListOutput, On, Output, Release, Show, Stop,
 };
 use super::page::{self, Page};
 use super::paint::Paint;
@@ -61,7 +61,7 @@ async fn carry_out(command: Command, typed: &'static str) -> Result<ExitCode, Er
             edit(asked, |known| actions::stop(known, all)).await
         }
         Command::Suspend(Edit { on }) => {
-            edit(Asked { typed, command: "suspend", on: &on, goal: Goal::Answered }, actions::suspend).await
+            edit(Asked { typed, command: "suspend", on: &on, goal: Goal::Suspended }, actions::suspend).await
         }
         Command::Resume(Edit { on }) => {
             edit(Asked { typed, command: "resume", on: &on, goal: Goal::Resumed }, actions::resume).await
@@ -156,69 +156,104 @@ struct Asked<'a> {
 struct Awaited {
     namespace: String,
     name: String,
+    /// A namesake made later is another window.
+    uid: String,
     goal: Goal,
+}
+
+impl Awaited {
+    fn of(window: &Window, goal: Goal) -> Self {
+        Self { namespace: window.namespace.clone(), name: window.name.clone(), uid: window.uid.clone(), goal }
+    }
+
+    fn of_change(change: &Change) -> Self {
+        let goal = match &change.spec {
+            spec if spec["cancel"] == true => Goal::Cancelled,
+            spec if spec["suspend"] == true => Goal::Suspended,
+            spec if spec["suspend"] == false => Goal::Resumed,
+            _ => Goal::Stopped,
+        };
+        Self { namespace: change.namespace.clone(), name: change.name.clone(), uid: change.uid.clone(), goal }
+    }
+}
+
+impl Typed {
+    fn of(program: &'static str, connection: &Connection) -> Self {
+        let Connection { kubeconfig, context, namespace, request_timeout: _ } = connection;
+        let kubeconfig = kubeconfig.as_ref().map(|path| format!(" --kubeconfig={}", path.display()));
+        let context = context.as_ref().map(|name| format!(" --context={name}"));
+        Self { program, namespace: namespace.clone(), cluster: kubeconfig.into_iter().chain(context).collect() }
+    }
+}
+
+/// How far this machine's clock may be from the API server's, which tells whole seconds.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(2);
+
+/// By the API server's clock, where this machine's is another.
+async fn now(cluster: &Cluster) -> Timestamp {
+    let ours = Timestamp::now();
+    cluster.now().await.filter(|theirs| theirs.duration_since(ours).abs() > CLOCKS_APART).unwrap_or(ours)
+}
+
+fn not_looked_at(gaps: &[String]) -> impl Iterator<Item = String> {
+    gaps.iter().map(|gap| format!("Not looked at: {gap}"))
 }
 
 async fn edit(asked: Asked<'_>, decide: impl Fn(&Known<'_>) -> Result<Plan, Refusal>) -> Result<ExitCode, Error> {
     let On { name, times, doing, connection } = asked.on;
     let zone = Zone::named(times.zone.as_deref())?;
     let cluster = Cluster::connect(connection).await?;
-    let mut made = Vec::new();
+    let typed = Typed::of(asked.typed, connection);
+    let mut made: Vec<Change> = Vec::new();
     for _ in 0..TRIES {
-        let window = cluster.window(&cluster.namespace, name).await?;
+        let window = cluster.window(&cluster.namespace, name).await.map_err(|error| partly(&made, error))?;
         let OfJob { windows, gaps } = cluster.of_job(&window).await;
-        let known = Known { window: &window, all: &windows, now: Timestamp::now(), zone: &zone, typed: asked.typed };
-        let mut plan = decide(&known)?;
-        plan.warns.extend(gaps.iter().map(|gap| format!("Not looked at: {gap}")));
+        let known = Known { window: &window, all: &windows, now: now(&cluster).await, zone: &zone, typed: &typed };
+        let mut plan = decide(&known).map_err(|refusal| partly(&made, refusal.into()))?;
+        plan.warns.extend(not_looked_at(&gaps));
+        if !made.is_empty() {
+            plan.says.insert(0, format!("Edited before others came between: {}.", edited(&made)));
+        }
         if !apply(&cluster, &plan.changes, doing, &mut made).await? {
             continue;
         }
-        let mut awaited: Vec<Awaited> = plan.changes.iter().map(awaited).collect();
+        let mut awaited: Vec<Awaited> = made.iter().map(Awaited::of_change).collect();
         if awaited.is_empty() {
-            awaited.push(Awaited { namespace: window.namespace.clone(), name: window.name.clone(), goal: asked.goal });
+            awaited.push(Awaited::of(&window, asked.goal));
         }
         let mut done = Done::new(asked.command, doing.dry_run, &plan);
-        done.changes = made;
+        done.changes = made.into_iter().map(patched).collect();
         return conclude(&cluster, done, doing, &awaited).await;
     }
-    Err(Error::Contended(name.clone()))
+    Err(partly(&made, Error::Contended(name.clone())))
 }
 
-fn awaited(change: &Change) -> Awaited {
-    let goal = match &change.spec {
-        spec if spec["cancel"] == true => Goal::Cancelled,
-        spec if spec["suspend"] == true => Goal::Answered,
-        spec if spec["suspend"] == false => Goal::Resumed,
-        _ => Goal::Stopped,
-    };
-    Awaited { namespace: change.namespace.clone(), name: change.name.clone(), goal }
+fn patched(change: Change) -> Changed {
+    let Change { namespace, name, spec, .. } = change;
+    Changed { kind: Held::WINDOW, namespace, name, how: "patched", spec }
 }
 
 /// Makes the changes. `false`: one of them was decided on what is not stored any more.
-async fn apply(cluster: &Cluster, changes: &[Change], doing: &Doing, made: &mut Vec<Changed>) -> Result<bool, Error> {
+async fn apply(cluster: &Cluster, changes: &[Change], doing: &Doing, made: &mut Vec<Change>) -> Result<bool, Error> {
     for change in changes {
         let answer = cluster.edit(change, doing.dry_run).await;
         match answer.map_err(|error| partly(made, error))? {
-            Some(_) => made.push(Changed {
-                kind: Held::WINDOW,
-                namespace: change.namespace.clone(),
-                name: change.name.clone(),
-                how: "patched",
-                spec: change.spec.clone(),
-            }),
+            Some(_) => made.push(change.clone()),
             None => return Ok(false),
         }
     }
     Ok(true)
 }
 
-fn partly(made: &[Changed], error: Error) -> Error {
+fn edited(made: &[Change]) -> String {
+    made.iter().map(|change| format!("{}/{}", change.namespace, change.name)).collect::<Vec<_>>().join(", ")
+}
+
+fn partly(made: &[Change], error: Error) -> Error {
     if made.is_empty() {
         return error;
     }
-    let names: Vec<String> =
-        made.iter().map(|changed| format!("{}/{} {}", changed.namespace, changed.name, changed.how)).collect();
-    Error::Partly { made: names.join(", "), error: Box::new(error) }
+    Error::Partly { made: format!("edited: {}", edited(made)), error: Box::new(error) }
 }
 
 /// Tells what was done, and waits where that is asked for.
@@ -254,11 +289,17 @@ fn tell_done(done: &Done) {
 /// `false`: not in time.
 async fn wait(cluster: &Cluster, all: &[Awaited], limit: Duration) -> Result<bool, Error> {
     let deadline = Instant::now() + limit;
-    for Awaited { namespace, name, goal } in all {
+    for Awaited { namespace, name, uid, goal } in all {
         let mut told = String::new();
+        let mut before: Option<Window> = None;
         loop {
             let progress = match cluster.find(namespace, name).await {
-                Ok(window) => goal.progress(window.as_ref()),
+                Ok(window) => {
+                    let window = window.filter(|window| window.uid == *uid);
+                    let progress = goal.progress(window.as_ref(), before.as_ref());
+                    before = window;
+                    progress
+                }
                 // It may come back; what is waited for does not depend on it.
                 Err(error @ (Error::TimedOut(_) | Error::Unreachable(_) | Error::NotNow(_))) => {
                     Progress::Waiting(error.to_string())
@@ -286,37 +327,59 @@ async fn extend(options: &Extend, typed: &'static str) -> Result<ExitCode, Error
     let cluster = Cluster::connect(&options.connection).await?;
     let window = cluster.window(&cluster.namespace, &options.name).await?;
     let OfJob { windows, gaps } = cluster.of_job(&window).await;
-    let known = Known { window: &window, all: &windows, now: Timestamp::now(), zone: &zone, typed };
+    let typed = Typed::of(typed, &options.connection);
+    let known = Known { window: &window, all: &windows, now: now(&cluster).await, zone: &zone, typed: &typed };
     let extending = extension::extend(&known, options.until, options.new_name.as_deref())?;
     let mut plan = extending.plan;
-    plan.warns.extend(gaps.iter().map(|gap| format!("Not looked at: {gap}")));
+    plan.warns.extend(not_looked_at(&gaps));
     let mut changes = Vec::new();
     let mut awaited = Vec::new();
     if let Some(new) = extending.create {
         let (stored, how) = match cluster.create(&new, options.doing.dry_run).await? {
             Made::Created(window) => (window, "created"),
-            Made::Existed(window) => (window, "exists"),
+            Made::Existed(window) => (alive(&known, window)?, "exists"),
         };
+        if how == "exists" {
+            plan.says.insert(0, format!("{} exists already.", stored.name));
+        }
         plan.warns.extend(moved(&cluster, &new, &zone).await);
+        awaited.push(Awaited::of(&stored, Goal::Counted));
+        let spec = extension::shown(stored.spec.as_ref().unwrap_or(&new.spec));
         let Window { namespace, name, .. } = stored;
-        awaited.push(Awaited { namespace: namespace.clone(), name: name.clone(), goal: Goal::Counted });
-        changes.push(Changed { kind: Held::WINDOW, namespace, name, how, spec: json!(new.spec) });
+        changes.push(Changed { kind: Held::WINDOW, namespace, name, how, spec });
     }
     let mut done = Done::new("extend", options.doing.dry_run, &plan);
     done.changes = changes;
     conclude(&cluster, done, &options.doing, &awaited).await
 }
 
-/// The end that the extension was made to touch is another one now.
+/// An extension that was made before, if it still keeps the channel on.
+fn alive(known: &Known<'_>, window: Window) -> Result<Window, Error> {
+    let Some(state) = window.dead() else { return Ok(window) };
+    let what_now = if window.suspended() && !window.cancelled() {
+        format!("Resume it: {}", known.command("resume", &window, ""))
+    } else {
+        "Give the new one another name with --name".to_owned()
+    };
+    Err(Error::Dead { name: window.name, state, what_now })
+}
+
+/// The end that the extension was made to touch is another one now, or there is none.
 async fn moved(cluster: &Cluster, new: &extension::Extension, zone: &Zone) -> Option<String> {
     let (namespace, name, end) = &new.touches;
-    let now = cluster.find(namespace, name).await.ok()??;
-    let at = now.stop().time.filter(|at| at != end)?;
-    Some(format!(
-        "The end of {name} was moved to {} meanwhile: {} does not touch it. Delete it, and extend again.",
-        zone.told(at, Timestamp::now()),
-        new.name
-    ))
+    let what = match cluster.find(namespace, name).await.ok()? {
+        None => "is gone".to_owned(),
+        Some(window) => match (window.stop().time.filter(|at| at != end), window.dead()) {
+            (Some(at), _) => format!("ends at {} now", zone.told(at, Timestamp::now())),
+            (None, Some(state)) => state.to_owned(),
+            (None, None) => return window.stop().called().map(|_| called_meanwhile(name, new)),
+        },
+    };
+    Some(format!("{name} {what}: {} does not touch it. Delete it, and extend again.", new.name))
+}
+
+fn called_meanwhile(name: &str, new: &extension::Extension) -> String {
+    format!("The stop of {name} was called meanwhile: {} switches the channel on again, in a new session.", new.name)
 }
 
 async fn release(options: &Release) -> Result<ExitCode, Error> {
@@ -335,10 +398,14 @@ async fn release(options: &Release) -> Result<ExitCode, Error> {
         tell_done(&done);
     }
     if !(held.is_empty() || options.yes || how.dry_run) {
+        if as_json {
+            done.says.iter().for_each(|sentence| note(sentence));
+        }
         confirm()?;
     }
     for one in held {
-        let released = let_go(&cluster, one, how.dry_run).await.map_err(|error| partly(&done.changes, error))?;
+        let released =
+            let_go(&cluster, one, how.dry_run).await.map_err(|error| released_before(&done.changes, error))?;
         if let Some(Held { kind, namespace, name, .. }) = released {
             done.changes.push(Changed { kind, namespace, name, how: "released", spec: Value::Null });
         }
@@ -419,6 +486,14 @@ fn confirm() -> Result<(), Error> {
     if answer.trim() == WORD { Ok(()) } else { Err(Error::Undone("nothing was released".to_owned())) }
 }
 
+fn released_before(made: &[Changed], error: Error) -> Error {
+    if made.is_empty() {
+        return error;
+    }
+    let names: Vec<String> = made.iter().map(|changed| format!("{}/{}", changed.namespace, changed.name)).collect();
+    Error::Partly { made: format!("released: {}", names.join(", ")), error: Box::new(error) }
+}
+
 /// Takes the finalizer off. `None`: it was off already.
 async fn let_go(cluster: &Cluster, held: Held, dry_run: bool) -> Result<Option<Held>, Error> {
     let mut held = held;
@@ -433,7 +508,13 @@ async fn let_go(cluster: &Cluster, held: Held, dry_run: bool) -> Result<Option<H
             cluster.find(&held.namespace, &held.name).await?.and_then(|window| Held::window(&window, now))
         };
         match again {
-            Some(again) => held = again,
+            Some(again) if again.is_as(&held) => held = again,
+            Some(_) => {
+                return Err(Error::Undone(format!(
+                    "{} was changed just now: an operator may run. Look at it, and release it again",
+                    held.full_name()
+                )));
+            }
             None => return Ok(None),
         }
     }

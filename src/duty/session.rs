@@ -16,14 +16,14 @@ pub(super) struct Session<'a> {
 }
 
 /// What becomes of a channel when a window ends now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum After<'a> {
     /// It is switched off.
     Off,
     /// These keep it on, up to this time.
-    StaysOn(Vec<&'a str>, Timestamp),
+    StaysOn(Vec<&'a Window>, Timestamp),
     /// It is switched off, and on again at this time by this window.
-    OnAgain(&'a str, Timestamp),
+    OnAgain(&'a Window, Timestamp),
 }
 
 impl<'a> Session<'a> {
@@ -39,9 +39,32 @@ impl<'a> Session<'a> {
         Some(Self { block, members: members.into_iter().map(|(window, _)| window).collect() })
     }
 
-    /// The window whose stop ends it.
+    /// The window whose stop ends it. One that is being deleted ends now.
     pub(super) fn last(&self) -> Option<&'a Window> {
-        self.members.iter().copied().max_by_key(|window| (window.stop().call_at, &window.name))
+        let staying = self.members.iter().copied().filter(|window| window.deleted.is_none());
+        staying.max_by_key(|window| (window.stop().call_at, &window.name))
+    }
+
+    /// Windows that will belong to it, or follow right on it, as soon as an operator counts them: their account's key has
+    /// not read the job yet.
+    pub(super) fn to_come(&self, all: &'a [Window], now: Timestamp) -> Vec<&'a Window> {
+        let turn = Timings::default().channel_turn;
+        let touches = |planned: Interval| {
+            planned.stop > now
+                && planned.stop >= self.block.start
+                && planned.start.duration_since(self.block.stop) <= turn
+        };
+        let mut to_come: Vec<_> =
+            all.iter().filter(|window| window.uncounted() && window.planned().is_some_and(touches)).collect();
+        to_come.sort_by_key(|window| (window.start().call_at, &window.name));
+        to_come
+    }
+
+    /// The members that have the channel on when this one begins: nothing is called for its start.
+    pub(super) fn on_before(&self, start: Timestamp, now: Timestamp) -> Vec<&'a Window> {
+        let turn = Timings::default().channel_turn;
+        let on = |held: Interval| held.start < start && start.duration_since(held.stop) <= turn;
+        self.members.iter().copied().filter(|window| window.holds(now).is_some_and(on)).collect()
     }
 
     /// What becomes of the channel when this member ends now.
@@ -52,10 +75,10 @@ impl<'a> Session<'a> {
         let blocks: Vec<_> = merged(held.iter().map(|(_, held)| *held).chain(own)).collect();
         if let Some(block) = blocks.iter().find(|block| block.contains(now)) {
             let keeping = held.iter().filter(|(_, held)| held.overlaps(block) && held.stop > now);
-            return After::StaysOn(keeping.map(|(other, _)| &*other.name).collect(), block.stop);
+            return After::StaysOn(keeping.map(|(other, _)| *other).collect(), block.stop);
         }
         let next = held.iter().filter(|(_, held)| held.start > now).min_by_key(|(_, held)| held.start);
-        next.map_or(After::Off, |(other, held)| After::OnAgain(&other.name, held.start))
+        next.map_or(After::Off, |(other, held)| After::OnAgain(other, held.start))
     }
 }
 
@@ -127,12 +150,53 @@ mod tests {
         let touched: Vec<_> = [first(), extension()].map(parsed).into();
         let covered: Vec<_> = [first(), extension(), overlapping].map(parsed).into();
         for (all, after) in [
-            (&alone, After::Off),
-            (&touched, After::OnAgain("longer", at("2026-12-02T15:00:00Z"))),
-            (&covered, After::StaysOn(vec!["premiere", "longer"], at("2026-12-02T17:00:00Z"))),
+            (&alone, "off"),
+            (&touched, "on again by longer at 2026-12-02T15:00:00Z"),
+            (&covered, "on for premiere, longer until 2026-12-02T17:00:00Z"),
         ] {
             let session = Session::of(&all[0], all, at(NOW)).unwrap();
-            assert_eq!(session.without(&all[0], at(NOW)), after);
+            let told = match session.without(&all[0], at(NOW)) {
+                After::Off => "off".to_owned(),
+                After::OnAgain(other, at) => format!("on again by {} at {at}", other.name),
+                After::StaysOn(others, until) => {
+                    let names: Vec<_> = others.iter().map(|other| &*other.name).collect();
+                    format!("on for {} until {until}", names.join(", "))
+                }
+            };
+            assert_eq!(told, after);
         }
+    }
+
+    #[test]
+    fn the_one_that_ends_it_is_none_that_is_being_deleted() {
+        let longer = named(active(), "longer", "2026-12-02T13:00:00Z", "2026-12-02T16:00:00Z");
+        let going = with(longer, "/metadata/deletionTimestamp", json!("2026-12-02T13:29:00Z"));
+        let all: Vec<_> = [first(), going].map(parsed).into();
+        assert_eq!(Session::of(&all[0], &all, at(NOW)).unwrap().last().unwrap().name, "first");
+    }
+
+    #[test]
+    fn what_the_operator_does_not_count_yet_is_to_come_where_it_touches() {
+        let uncounted = |name: &str, start: &str, stop: &str| {
+            with(named(pending(), name, start, stop), "/status/job/verifiedAt", json!(""))
+        };
+        let touching = uncounted("touching", "2026-12-02T15:00:30Z", "2026-12-02T16:00:00Z");
+        let all: Vec<_> = [
+            first(),
+            uncounted("apart", "2026-12-02T15:30:00Z", "2026-12-02T16:00:00Z"),
+            with(uncounted("called-off", "2026-12-02T15:00:00Z", "2026-12-02T16:00:00Z"), "/spec/cancel", json!(true)),
+            uncounted("within", "2026-12-02T14:00:00Z", "2026-12-02T14:30:00Z"),
+            touching,
+            extension(),
+        ]
+        .map(parsed)
+        .into();
+        let session = Session::of(&all[0], &all, at(NOW)).unwrap();
+        let names: Vec<_> = session.to_come(&all, at(NOW)).iter().map(|window| &*window.name).collect();
+        // The session ends with the extension, half an hour before which "apart" begins.
+        assert_eq!(names, ["within", "touching", "apart"]);
+        let alone = Session::of(&all[0], &all[..5], at(NOW)).unwrap();
+        let names: Vec<_> = alone.to_come(&all[..5], at(NOW)).iter().map(|window| &*window.name).collect();
+        assert_eq!(names, ["within", "touching"]);
     }
 }

@@ -139,10 +139,25 @@ impl Until {
         match self {
             Self::At(at) => Ok(at),
             Self::Later(span) => end.checked_add(span).map_err(|_| "That is too far ahead.".to_owned()),
-            Self::Clock(time) => next(time, now, zone),
+            Self::Clock(time) => {
+                let at = next(time, now, zone)?;
+                if at.duration_since(end) > FAR {
+                    return Err(format!(
+                        "The next {time} is {} after the present end: give it with an offset, such as {}, or as a span, \
+                         such as +30m.",
+                        span(at.duration_since(end)),
+                        zone.at(at).strftime("%Y-%m-%dT%H:%M:%S%:z")
+                    ));
+                }
+                Ok(at)
+            }
         }
     }
 }
+
+/// A time of day that comes so much later than the present end is a slip, most often: it has just passed, or half a day
+/// was meant.
+const FAR: SignedDuration = SignedDuration::from_hours(12);
 
 /// The next instant at which the zone's clock shows this.
 fn next(time: Time, now: Timestamp, zone: &Zone) -> Result<Timestamp, String> {
@@ -150,16 +165,17 @@ fn next(time: Time, now: Timestamp, zone: &Zone) -> Result<Timestamp, String> {
     // The third day is for a time of day that the second one leaves out.
     for _ in 0..3 {
         let there = zone.zone.to_ambiguous_zoned(day.to_datetime(time));
-        let ambiguous = there.is_ambiguous();
-        match there.compatible() {
-            Ok(at) if at.timestamp() > now && ambiguous => {
-                return Err(format!(
-                    "{time} does not come exactly once on {day} in {}, where clocks are set then: give it with an offset.",
-                    zone.name
-                ));
-            }
-            Ok(at) if at.timestamp() > now => return Ok(at.timestamp()),
-            _ => {}
+        // It may be now between its two.
+        let both = [there.clone().earlier(), there.clone().later()];
+        let to_come = both.into_iter().flatten().any(|at| at.timestamp() > now);
+        if to_come && there.is_ambiguous() {
+            return Err(format!(
+                "{time} does not come exactly once on {day} in {}, where clocks are set then: give it with an offset.",
+                zone.name
+            ));
+        }
+        if to_come {
+            return there.unambiguous().map(|at| at.timestamp()).map_err(|error| error.to_string());
         }
         day = day.tomorrow().map_err(|_| "That is too far ahead.".to_owned())?;
     }
@@ -180,7 +196,7 @@ mod tests {
             ("+1h15m", "2026-12-02T20:30:00Z"),
             ("+90s", "2026-12-02T19:16:30Z"),
             ("20:30", "2026-12-02T19:30:00Z"),
-            ("19:30", "2026-12-03T18:30:00Z"),
+            ("08:00", "2026-12-03T07:00:00Z"),
             ("21:30", "2026-12-02T20:30:00Z"),
             ("21:30:15", "2026-12-02T20:30:15Z"),
             ("00:10", "2026-12-02T23:10:00Z"),
@@ -212,10 +228,25 @@ mod tests {
 
     #[test]
     fn a_time_of_day_that_comes_twice_or_never_must_be_given_with_an_offset() {
-        for (now, text) in [("2026-10-25T00:00:00Z", "02:30"), ("2026-03-29T00:00:00Z", "02:30")] {
+        for (now, text) in [
+            ("2026-10-25T00:00:00Z", "02:30"),
+            // 02:45 for the first time, and 02:15 for the second.
+            ("2026-10-25T00:45:00Z", "02:30"),
+            ("2026-10-25T01:15:00Z", "02:30"),
+            ("2026-03-29T00:00:00Z", "02:30"),
+        ] {
             let until: Until = text.parse().unwrap();
             let told = until.resolve(at(now), at(now), &berlin()).unwrap_err();
             assert!(told.contains("with an offset"), "{now}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_time_of_day_that_is_far_after_the_present_end_is_refused_with_what_it_would_be() {
+        let (now, end) = (at("2026-12-02T19:30:05Z"), at("2026-12-02T19:45:00Z"));
+        for (text, far) in [("20:30", "23h 45m"), ("09:00", "12h 15m")] {
+            let told = text.parse::<Until>().unwrap().resolve(end, now, &berlin()).unwrap_err();
+            assert!(told.contains(far) && told.contains(&format!("2026-12-03T{text}:00+01:00")), "{told}");
         }
     }
 

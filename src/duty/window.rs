@@ -24,6 +24,8 @@ pub(super) struct Window {
     /// Since when it is being deleted.
     pub(super) deleted: Option<Timestamp>,
     pub(super) finalizers: Vec<String>,
+    /// Who has written fields of it, as it calls itself.
+    pub(super) managers: Vec<String>,
     pub(super) labels: BTreeMap<String, String>,
     pub(super) annotations: BTreeMap<String, String>,
     /// `None`: it has neither job nor times.
@@ -49,6 +51,7 @@ impl From<Raw<JobStartStop>> for Window {
             generation: meta.generation.unwrap_or_default(),
             deleted: meta.deletion_timestamp.map(|time| time.0),
             finalizers: meta.finalizers.unwrap_or_default(),
+            managers: meta.managed_fields.unwrap_or_default().into_iter().filter_map(|entry| entry.manager).collect(),
             labels: meta.labels.unwrap_or_default(),
             annotations: meta.annotations.unwrap_or_default(),
             spec,
@@ -138,6 +141,11 @@ impl Window {
         format!("{}/{}", self.namespace, self.name)
     }
 
+    /// Its name, with its namespace where that is another than this window's.
+    pub(super) fn name_beside(&self, other: &Self) -> String {
+        if self.namespace == other.namespace { self.name.clone() } else { self.full_name() }
+    }
+
     pub(super) fn job(&self) -> &str {
         self.spec.as_ref().map_or("", |spec| &spec.job_id)
     }
@@ -182,6 +190,26 @@ impl Window {
     /// The account's key has read the job: it counts on the job's timeline.
     pub(super) fn counts(&self) -> bool {
         !self.status.job.verified_at.is_empty()
+    }
+
+    /// Why it will keep no channel on any more, if so.
+    pub(super) fn dead(&self) -> Option<&'static str> {
+        if self.cancelled() {
+            Some("is cancelled")
+        } else if self.deleted.is_some() {
+            Some("is being deleted")
+        } else if self.start().is_pending() && self.suspended() {
+            Some("is suspended")
+        } else if self.settled() || !self.stop().is_pending() {
+            Some("is over")
+        } else {
+            None
+        }
+    }
+
+    /// It will count when that has happened, and nothing called it off.
+    pub(super) fn uncounted(&self) -> bool {
+        !self.counts() && self.dead().is_none()
     }
 
     pub(super) fn condition(&self, kind: &str) -> Option<&Condition> {
@@ -234,7 +262,13 @@ impl Window {
     pub(super) fn glance(&self, now: Timestamp) -> Glance {
         let (start, on_air) = (self.start(), self.on_air());
         if self.settled() || start.is(TaskState::Failed) || start.is(TaskState::Cancelled) {
-            return if on_air == "True" { Glance::LeftOn } else { Glance::Over };
+            return match on_air {
+                "True" => Glance::LeftOn,
+                "Unknown" => Glance::Turning,
+                // A start that failed may have been carried out all the same.
+                _ if self.has_it_on() => Glance::Turning,
+                _ => Glance::Over,
+            };
         }
         if self.has_it_on() {
             return match on_air {
@@ -298,6 +332,13 @@ mod tests {
             assert_eq!(parsed(object.clone()).glance(now), glance, "{object}");
         }
         assert_eq!(stored("left-on").glance(now), Glance::LeftOn);
+        let unread = with(finished(), "/status/conditions/1/status", json!("Unknown"));
+        assert_eq!(parsed(unread).glance(now), Glance::Turning, "over, and nobody knows whether it is on");
+        let mut failed = pending();
+        failed["status"]["activation"]["state"] = json!("failed");
+        assert_eq!(parsed(failed.clone()).glance(now), Glance::Over);
+        failed["status"]["activation"]["calledAt"] = json!("2026-12-02T13:00:00.004123Z");
+        assert_eq!(parsed(failed).glance(now), Glance::Turning, "called, and failed: it may be on");
         assert_eq!(stored("failed").glance(now), Glance::Over);
         assert_eq!(stored("going").glance(now), Glance::OnAir, "its stop is refused: it is on");
     }

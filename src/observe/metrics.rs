@@ -124,6 +124,7 @@ pub struct Metrics {
     leading: Gauge,
     store_went_back: Counter,
     claimed_elsewhere: Counter,
+    served_elsewhere: Gauge,
     stops_given_up: Counter,
     clock_steps: Family<Step, Counter>,
     clock_offset: Gauge<f64, AtomicU64>,
@@ -165,6 +166,7 @@ impl Metrics {
             leading: Gauge::default(),
             store_went_back: Counter::default(),
             claimed_elsewhere: Counter::default(),
+            served_elsewhere: Gauge::default(),
             stops_given_up: Counter::default(),
             clock_steps: Family::default(),
             clock_offset: Gauge::default(),
@@ -241,11 +243,6 @@ impl Metrics {
             self.store_went_back.clone(),
         );
         self.registry.register(
-            "starts_claimed_elsewhere",
-            "Starts that another installation of the operator has claimed: two serve the same windows",
-            self.claimed_elsewhere.clone(),
-        );
-        self.registry.register(
             "stops_given_up",
             "Stops of deleted windows that were given up because no API key could be had",
             self.stops_given_up.clone(),
@@ -263,6 +260,7 @@ impl Metrics {
         );
         self.registry.register("events_dropped", "Events that were not sent", self.events_dropped.clone());
         self.register_waiting();
+        self.register_elsewhere();
         self.register_uncovered();
         self.register_notifications();
         self.register_http();
@@ -275,6 +273,19 @@ impl Metrics {
             self.deadlines.clone(),
         );
         self.registry.register("queue_depth", "What waits inside of this process, by queue", self.queues.clone());
+    }
+
+    fn register_elsewhere(&mut self) {
+        self.registry.register(
+            "starts_claimed_elsewhere",
+            "Starts that another installation of the operator has claimed: two serve the same windows",
+            self.claimed_elsewhere.clone(),
+        );
+        self.registry.register(
+            "accounts_served_elsewhere",
+            "LiveAccounts that another installation of the operator serves, too",
+            self.served_elsewhere.clone(),
+        );
     }
 
     fn register_uncovered(&mut self) {
@@ -351,6 +362,11 @@ impl Metrics {
         for (queue, depth) in [("decisions", decisions), ("status", status), ("events", events), ("reads", reads)] {
             self.queues.get_or_create(&Queue { queue }).set(gauged(depth));
         }
+    }
+
+    /// So many accounts are served by another installation, too.
+    pub fn accounts_served_elsewhere(&self, count: usize) {
+        self.served_elsewhere.set(gauged(count));
     }
 
     /// So many channels are on air that no window covers.
@@ -571,6 +587,7 @@ mod tests {
         metrics.deadlines_pending(7);
         metrics.queue_depths(QueueDepths { decisions: 1, status: 2, events: 3, reads: 4 });
         metrics.uncovered_channels(5);
+        metrics.accounts_served_elsewhere(8);
         metrics.channel_list(None);
         metrics.notifications_outbox(6);
         let text = metrics.encode().unwrap();
@@ -583,6 +600,7 @@ mod tests {
             "jobstartstop_queue_depth{queue=\"events\"} 3",
             "jobstartstop_queue_depth{queue=\"reads\"} 4",
             "jobstartstop_uncovered_channels 5",
+            "jobstartstop_accounts_served_elsewhere 8",
             "jobstartstop_channel_lists_total{outcome=\"ok\"} 1",
             "jobstartstop_notifications_outbox 6",
             &build,

@@ -115,6 +115,7 @@ programme! {
         a_page_of_a_window_on_air_shows_its_times_what_was_called_and_what_comes_next,
         a_list_has_what_is_on_air_first_and_then_the_next_starts,
         an_extension_keeps_the_channel_on_without_a_gap_whatever_is_applied_from_git,
+        an_extension_that_was_called_off_is_not_taken_for_one_that_keeps_the_channel_on,
         a_stop_switches_the_channel_off_now_under_a_field_manager_of_its_own,
         a_stop_of_a_covered_window_says_who_keeps_the_channel_on_and_all_ends_it,
         a_suspended_window_is_held_back_until_it_is_resumed,

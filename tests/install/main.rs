@@ -32,6 +32,8 @@ programme! {
         case_65_definitions_that_kubectl_installed_are_adopted_with_their_objects;
     removal:
         case_48_uninstalled_on_air_nothing_is_called_and_the_rest_is_let_go_or_goes_on_later;
+    restore:
+        plans_that_were_exported_are_restored_and_nothing_is_started_twice_or_left_on;
     modes:
         case_89_with_the_default_values_it_serves_the_whole_cluster_and_two_replicas_take_turns,
         case_88_in_named_namespaces_it_serves_those_and_has_no_right_elsewhere,

@@ -1,4 +1,4 @@
-//! The commands of docs/install.md and docs/upgrade.md, run as they stand there.
+//! The commands of docs/install.md, docs/upgrade.md and docs/backup.md, run as they stand there.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -10,7 +10,7 @@ use testbed::{Helm, Kubectl};
 
 use crate::harness::{blocking, repository};
 
-const PAGES: [&str; 2] = ["docs/install.md", "docs/upgrade.md"];
+const PAGES: [&str; 3] = ["docs/install.md", "docs/upgrade.md", "docs/backup.md"];
 
 /// A person's shell: helm, kubectl and this operator's program, for one cluster.
 #[derive(Clone)]

@@ -15,7 +15,7 @@ const ACCOUNTS: &str = "liveaccounts.scheduler.bcovlive.io";
 /// What every operator does in a namespace that it serves, beside reading Secrets.
 pub(crate) const SERVES: &[(&str, &[&str])] = &[
     (WINDOWS, &["get", "list", "watch", "patch", "delete"]),
-    (ACCOUNTS, &["get", "list", "watch", "patch"]),
+    (ACCOUNTS, &["list", "watch", "patch"]),
     ("jobstartstops.scheduler.bcovlive.io/status", &["update"]),
     ("liveaccounts.scheduler.bcovlive.io/status", &["update"]),
     ("events.events.k8s.io", &["create"]),
@@ -56,7 +56,7 @@ pub(crate) const NEVER: &[(&str, &[&str])] = &[
     ("events.events.k8s.io", &["get", "list", "watch", "update", "delete"]),
     (WINDOWS, &["update", "deletecollection"]),
     ("jobstartstops.scheduler.bcovlive.io/status", &["patch"]),
-    (ACCOUNTS, &["create", "update", "delete", "deletecollection"]),
+    (ACCOUNTS, &["get", "create", "update", "delete", "deletecollection"]),
     ("liveaccounts.scheduler.bcovlive.io/status", &["patch"]),
 ];
 

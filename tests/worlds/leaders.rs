@@ -271,6 +271,60 @@ fn of_two_overlapping_installations_one_starts_and_the_other_says_so() {
     }
 }
 
+fn told_elsewhere(world: &World) -> Vec<String> {
+    let events = world.store.list("events").into_iter();
+    let told =
+        events.filter(|event| event["reason"] == "OtherInstallation" && event["regarding"]["kind"] == "LiveAccount");
+    told.map(|event| event["note"].as_str().unwrap().to_owned()).collect()
+}
+
+fn served_by(world: &World) -> Value {
+    world.store.get("liveaccounts", "tv", "default").unwrap()["status"]["servedBy"].clone()
+}
+
+/// Hours before the first start, without a right to read the other's Lease.
+#[test]
+fn a_second_installation_over_the_same_objects_is_told_of_within_seconds_and_again_until_one_has_gone() {
+    for seed in 0..5 {
+        simulate(seed, async |world| {
+            world.settle("tv");
+            world.store.latency(Duration::from_millis(1)..=Duration::from_millis(100));
+            let _first = world.start_installation("operator-a", "first");
+            world.until(60).await;
+            assert_eq!(served_by(world), "live/first");
+            assert_eq!(told_elsewhere(world), [""; 0], "seed {seed}");
+            let second = world.start_installation("operator-b", "second");
+            world.until(75).await;
+            let told = told_elsewhere(world);
+            assert!(told.len() == 1 && told[0].contains("live/second"), "seed {seed}: {told:?}");
+            assert_eq!(served_by(world), "live/second");
+            // The first tries its own name again, and the second says so.
+            world.until(60 + minutes(11)).await;
+            assert_eq!(served_by(world), "live/first");
+            assert!(told_elsewhere(world).iter().any(|told| told.contains("is live/first, this one's live/second")));
+            second.kill();
+            world.until(minutes(60)).await;
+            let (told, served) = (told_elsewhere(world).len(), served_by(world));
+            assert_eq!((told, served), (2, "live/first".into()), "seed {seed}");
+        });
+    }
+}
+
+#[test]
+fn an_installation_that_follows_one_that_is_gone_takes_its_accounts_over_without_a_word() {
+    simulate(1, async |world| {
+        world.settle("tv");
+        let first = world.start_installation("operator-a", "first");
+        world.until(60).await;
+        first.kill();
+        let _second = world.start_installation("operator-b", "second");
+        let _standby = world.start_installation("operator-c", "second");
+        world.until(minutes(30)).await;
+        assert_eq!(served_by(world), "live/second");
+        assert_eq!(told_elsewhere(world), [""; 0]);
+    });
+}
+
 /// Only once all is listed is it known that nobody started it, and time alone brings that no nearer.
 #[test]
 fn a_window_that_passed_while_nobody_led_is_missed_soon_after_somebody_does() {

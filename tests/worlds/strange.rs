@@ -382,3 +382,27 @@ fn a_time_to_live_of_an_account_that_cannot_be_fully_read_deletes_nothing() {
         assert_eq!(world.read(PLAIN), Value::Null);
     });
 }
+
+/// As after an upgrade without the definitions: what the older one does not know is dropped, with no error.
+#[test]
+fn an_accounts_status_that_is_stored_in_part_is_not_written_again_and_again() {
+    simulate(1, async |world| {
+        world.store.admission(|resource, _, object| {
+            if resource.plural == "liveaccounts"
+                && let Some(status) = object.get_mut("status").and_then(Value::as_object_mut)
+            {
+                status.remove("servedBy");
+            }
+            Ok(())
+        });
+        world.settle("tv");
+        let _leader = world.start_candidate("operator-a");
+        world.jobs(&["studio"]);
+        world.window(PLAIN, "studio", (minutes(5), minutes(6)));
+        world.until(minutes(10)).await;
+        world.assert_finished(PLAIN);
+        let writes = world.operators_writes();
+        let of_the_account = writes.iter().filter(|write| write.plural == "liveaccounts").count();
+        assert!((3..=12).contains(&of_the_account), "{of_the_account} writes of the account");
+    });
+}

@@ -10,3 +10,8 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") | quote }}
 {{- end }}
+
+{{/* The same and further ones, given as a list of both. One that the chart has itself stays the chart's. */}}
+{{- define "jobstartstop.labelsAnd" -}}
+{{- merge (include "jobstartstop.labels" (first .) | fromYaml) (last . | default dict) | toYaml }}
+{{- end }}

@@ -11,6 +11,7 @@ mod doors;
 mod loads;
 mod posts;
 mod reread;
+mod serving;
 mod starts;
 mod stored;
 mod tally;

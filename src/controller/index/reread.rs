@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use plan::serving::Serving;
 use plan::{Claim, JobKey, ProcessId, WindowId};
 
 use crate::controller::status;
@@ -98,6 +99,9 @@ impl Index {
     pub(in crate::controller) fn versions_void(&mut self) {
         for stored in self.windows.values_mut() {
             stored.void = true;
+        }
+        for account in self.accounts.values_mut() {
+            account.serving = Serving::default();
         }
     }
 

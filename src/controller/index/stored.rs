@@ -5,6 +5,7 @@ use kube::Resource;
 use plan::{AccountName, Deletion, FinalizerWish, ObjectName, Record, WindowId};
 
 use crate::api::{JobStartStopStatus, LiveAccount, LiveAccountStatus};
+use crate::controller::accounts::Around;
 use crate::controller::attempts::{Attempts, Waits};
 use crate::controller::raw::Raw;
 use crate::controller::status;
@@ -137,8 +138,7 @@ impl Index {
         }
     }
 
-    /// The next write that the account's object needs, with the version that it was computed on. A newer `lastContact`
-    /// alone is not worth one.
+    /// The next write that the account's object needs, with the version that it was computed on.
     pub(in crate::controller) fn account_write(&self, name: &AccountName, now: Timestamp) -> Option<AccountWrite> {
         // Another's to write, until this process leads.
         self.term.as_ref()?;
@@ -149,10 +149,28 @@ impl Index {
         }
         let skew = account.endpoint.as_ref().map(|endpoint| self.skew(&endpoint.to_string())).unwrap_or_default();
         let unsigned = if self.tells(name) { account.unsigned(&self.secrets) } else { None };
-        let (counts, shared_key, listed) = (self.counts(name), self.shared_key(name), self.listed_for(name));
-        let next = account.render(counts, skew, unsigned, shared_key, listed, now);
-        let same = LiveAccountStatus { last_contact: account.status.last_contact.clone(), ..next.clone() };
-        (same != account.status).then(|| AccountWrite::Status { resource_version, status: Box::new(next) })
+        let around = Around {
+            windows: self.counts(name),
+            skew,
+            unsigned,
+            shared_key: self.shared_key(name),
+            listed: self.listed_for(name),
+            served_by: self.served_by(account, now),
+        };
+        let next = account.render(around, now);
+        account.worth_a_write(&next).then(|| AccountWrite::Status { resource_version, status: Box::new(next) })
+    }
+
+    /// Less of the status was stored than was sent.
+    pub(in crate::controller) fn account_cut(
+        &mut self,
+        name: &AccountName,
+        sent: LiveAccountStatus,
+        got: LiveAccountStatus,
+    ) {
+        if let Some(account) = self.accounts.get_mut(name) {
+            account.cut = Some(Box::new((sent, got)));
+        }
     }
 
     /// The apiserver stored the account's status.

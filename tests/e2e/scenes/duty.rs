@@ -175,7 +175,7 @@ pub(crate) async fn an_extension_keeps_the_channel_on_without_a_gap_whatever_is_
     stage.plane().apply(&stage.namespace, manifest.clone()).await.unwrap();
     let again = duty.types(&format!("extend show --until {until}")).await.ok().out;
     assert!(again.contains("already"), "{again}");
-    let further = duty.types("extend show --until +2s --as the-end --wait").await.ok();
+    let further = duty.types("extend show --until +2s --name the-end --wait").await.ok();
     assert!(further.out.contains("the-end: from"), "{further:?}");
     stage.plane().apply(&stage.namespace, manifest).await.unwrap();
     let session = duty.types("show show -o json").await.json()["session"].clone();
@@ -193,6 +193,32 @@ pub(crate) async fn an_extension_keeps_the_channel_on_without_a_gap_whatever_is_
 
     let refused = duty.types("extend show --until +30m").await.refused();
     assert!(refused.contains("nothing keeps its channel on"), "{refused}");
+}
+
+pub(crate) async fn an_extension_that_was_called_off_is_not_taken_for_one_that_keeps_the_channel_on() {
+    let stage = Stage::open("duty-extend-again").await;
+    let (duty, news) = (Duty::of(&stage), stage.channel("news").await);
+    let stop = in_seconds(600);
+    let url = json!({ "notificationURL": "https://203.0.113.1/s3cret-path" });
+    let show = stage.window("show", &news).between(in_seconds(1), stop).with(url).create().await;
+    show.reaches("Active").await;
+    let line = format!("extend show --until {} --wait --timeout 30s", plus(stop, 300));
+    let told = duty.types(&format!("{line} -o json")).await.json();
+    let made = &told["changes"][0];
+    assert_eq!(made["spec"]["notificationURL"], "https://203.0.113.1", "its path may be a secret");
+    let name = made["name"].as_str().unwrap();
+    let said = duty.types(&format!("suspend {name} --wait --timeout 30s")).await.ok();
+    assert!(said.out.contains("it is not started while it is suspended"), "{said:?}");
+    let told = duty.types(&line).await.refused();
+    assert!(told.contains("was made before, and is suspended") && told.contains(&format!("resume {name}")), "{told}");
+    duty.types(&format!("cancel {name} --wait --timeout 30s")).await.ok();
+    let told = duty.types(&line).await.refused();
+    assert!(told.contains("was made before, and is cancelled") && told.contains("--name"), "{told}");
+    let said = duty.types(&format!("{line} --name once-more")).await.ok();
+    assert!(said.err.contains("its job was read: it counts"), "{said:?}");
+    let said = duty.types("stop show --all --wait --timeout 40s").await.ok();
+    assert!(said.out.contains("Called off, since it would start again: once-more"), "{said:?}");
+    news.was_called(1, 1).await;
 }
 
 pub(crate) async fn a_stop_switches_the_channel_off_now_under_a_field_manager_of_its_own() {

@@ -12,7 +12,7 @@ use super::{
     RELEASE, Rendered, by_default, everything, file_of, generated, helm, modes, named, rendered_modes, workshop,
 };
 use crate::harness::repository;
-use crate::release::chart;
+use crate::release::{chart, merge};
 
 fn chart_yaml(chart: &str) -> Value {
     serde_norway::from_str(&fs::read_to_string(repository(&format!("charts/{chart}/Chart.yaml"))).unwrap()).unwrap()
@@ -171,9 +171,6 @@ fn case_91_the_listing_says_what_artifact_hub_asks_for() {
         assert!(kinds.contains(&change["kind"].as_str().unwrap()), "{change}");
         assert!(change["description"].as_str().is_some_and(|text| !text.is_empty()), "{change}");
     }
-    let key = annotation("signKey");
-    assert!(key["fingerprint"].as_str().is_some_and(|text| text.len() == 40), "{key}");
-    assert!(key["url"].as_str().is_some_and(|url| url.starts_with("https://")), "{key}");
     for link in annotation("links").as_array().unwrap() {
         let url = link["url"].as_str().unwrap();
         let Some(path) = url.split_once("/blob/main/").map(|(_, path)| path) else { continue };
@@ -202,6 +199,7 @@ fn the_notes_say_what_to_do_next_and_how_to_leave_without_cutting_a_stream() {
         "kind: LiveAccount",
         "kind: JobStartStop",
         "switches nothing off",
+        "jobstartstop list --all-namespaces",
         "jobstartstop release",
     ] {
         assert!(by_default.contains(part), "{part:?} is not in:\n{by_default}");
@@ -224,6 +222,15 @@ fn the_notes_say_what_to_do_next_and_how_to_leave_without_cutting_a_stream() {
     for (values, part) in table {
         let notes = notes(&values);
         assert!(notes.contains(part), "{values}: {part:?} is not in:\n{notes}");
+    }
+}
+
+#[test]
+fn the_notes_make_a_namespace_only_where_none_is_named() {
+    for (values, makes) in [(json!({}), true), (json!({ "watchNamespaces": ["live"] }), false)] {
+        let notes = notes(&values);
+        assert_eq!(notes.contains("  kubectl create namespace live\n"), makes, "{values}:\n{notes}");
+        assert!(notes.contains("\n  kubectl create secret generic bcov-live --namespace live "), "{values}:\n{notes}");
     }
 }
 
@@ -318,12 +325,16 @@ fn the_protection_and_the_flow_schemas_reach_as_far_as_the_operator() {
     }
 }
 
+/// The alerts as the chart has them, whatever of them it renders.
+fn alerts() -> Value {
+    let alerts = fs::read_to_string(repository("charts/jobstartstop/files/alerts.yaml")).unwrap();
+    serde_norway::from_str(&alerts).unwrap()
+}
+
 #[test]
 fn alerts_and_dashboard_are_the_files_of_the_chart() {
     let rendered = &rendered_modes()[1].1;
-    let alerts = fs::read_to_string(repository("charts/jobstartstop/files/alerts.yaml")).unwrap();
-    let alerts: Value = serde_norway::from_str(&alerts).unwrap();
-    assert_eq!(rendered.the("PrometheusRule")["spec"], alerts);
+    assert_eq!(rendered.the("PrometheusRule")["spec"], alerts());
     let dashboard = fs::read_to_string(repository("charts/jobstartstop/files/dashboard.json")).unwrap();
     let shown =
         rendered.kind("ConfigMap").into_iter().find(|map| map["metadata"]["labels"]["grafana_dashboard"] == "1");
@@ -331,6 +342,68 @@ fn alerts_and_dashboard_are_the_files_of_the_chart() {
     let (shown, dashboard): (Value, Value) =
         (serde_json::from_str(text).unwrap(), serde_json::from_str(&dashboard).unwrap());
     assert_eq!(shown, dashboard);
+}
+
+#[test]
+fn a_standby_is_missed_only_where_there_is_to_be_one() {
+    let spec = |replicas: u8| {
+        let rendered = Rendered::with(&json!({
+            "crds": { "enabled": false },
+            "replicaCount": replicas,
+            "metrics": { "prometheusRule": { "enabled": true } },
+        }));
+        rendered.the("PrometheusRule")["spec"].clone()
+    };
+    let alerts = alerts();
+    let mut without = alerts.clone();
+    let groups = without["groups"].as_array_mut().unwrap();
+    let before = groups.len();
+    groups.retain(|group| group["name"] != "jobstartstop-standby");
+    assert_eq!(groups.len(), before - 1);
+    for replicas in [0, 1] {
+        assert_eq!(spec(replicas), without, "{replicas}");
+    }
+    assert_eq!(spec(2), alerts);
+}
+
+/// The ports of a NetworkPolicy's rules. Each is a number: a name would not be enforced everywhere.
+fn ports(rules: &Value) -> Vec<String> {
+    let ports = rules.as_array().unwrap().iter().flat_map(|rule| rule["ports"].as_array().unwrap());
+    let shown = |port: &Value| {
+        let protocol = port["protocol"].as_str().unwrap_or("TCP");
+        format!("{}/{protocol}", port["port"].as_i64().unwrap())
+    };
+    ports.map(shown).collect()
+}
+
+#[test]
+fn the_network_policy_lets_in_to_what_is_served_and_out_to_every_endpoint() {
+    let with_policy = |more: Value| {
+        let mut values = json!({ "crds": { "enabled": false }, "networkPolicy": { "enabled": true } });
+        merge(&mut values, more);
+        Rendered::with(&values)
+    };
+    for serves in [false, true] {
+        let rendered = with_policy(json!({ "httpInterface": { "enabled": serves } }));
+        let container = &rendered.pods()[0]["containers"][0];
+        let served = container["ports"].as_array().unwrap().iter();
+        let served: Vec<String> = served.map(|port| format!("{}/TCP", port["containerPort"])).collect();
+        assert_eq!(ports(&rendered.the("NetworkPolicy")["spec"]["ingress"]), served);
+    }
+
+    let always = ["53/UDP", "53/TCP", "5353/UDP", "5353/TCP", "443/TCP", "6443/TCP"];
+    let table: [(Value, &[&str]); 5] = [
+        (json!([]), &[]),
+        (json!(["https://api.bcovlive.io", "https://live.example.com:443/"]), &[]),
+        (json!(["http://simulator"]), &["80/TCP"]),
+        (json!(["https://live.example.com:8443/", "http://simulator:8443"]), &["8443/TCP"]),
+        (json!(["https://[fd00::1]", "https://[fd00::1]:9443"]), &["9443/TCP"]),
+    ];
+    for (endpoints, more) in table {
+        let rendered = with_policy(json!({ "liveEndpoints": endpoints }));
+        let expected: Vec<&str> = always.iter().chain(more).copied().collect();
+        assert_eq!(ports(&rendered.the("NetworkPolicy")["spec"]["egress"]), expected, "{endpoints}");
+    }
 }
 
 #[test]

@@ -71,6 +71,9 @@ fn case_92_no_role_grants_more_than_the_table_has() {
                 if resource == "customresourcedefinitions" {
                     assert_eq!(name.as_deref(), Some("jobstartstops.scheduler.bcovlive.io"), "{mode}");
                 }
+                if resource == "liveaccounts" && verb == "get" {
+                    assert!(for_people(role), "{mode}: the operator reads no account by its name");
+                }
                 if resource == "leases" && verb != "create" {
                     assert!(name.is_some(), "{mode}: every Lease of the namespace");
                 }

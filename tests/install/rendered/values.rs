@@ -97,11 +97,17 @@ fn what_does_not_fit_is_refused_with_the_values_name() {
         (json!({ "watchNamespaces": ["live,sports"] }), "/watchNamespaces/0"),
         (json!({ "watchNamespaces": ["live", "live"] }), "/watchNamespaces"),
         (json!({ "liveEndpoints": ["https://api.bcovlive.io/v1"] }), "/liveEndpoints/0"),
+        (json!({ "liveEndpoints": ["https://api.bcovlive.io:0"] }), "/liveEndpoints/0"),
+        (json!({ "liveEndpoints": ["https://api.bcovlive.io:65536"] }), "/liveEndpoints/0"),
         (json!({ "deletionPolicy": "stop" }), "/deletionPolicy"),
         (json!({ "log": { "format": "yaml" } }), "/log/format"),
         (json!({ "notifications": { "allowCIDRs": ["10.20.0.0"] } }), "/notifications/allowCIDRs/0"),
+        (json!({ "notifications": { "allowCIDRs": ["10.20.0.0/33"] } }), "/notifications/allowCIDRs/0"),
+        (json!({ "notifications": { "allowCIDRs": ["fd00:20::/129"] } }), "/notifications/allowCIDRs/0"),
         (json!({ "replicaCount": "2" }), "/replicaCount"),
         (json!({ "resources": { "limit": {} } }), "/resources"),
+        (json!({ "resources": { "claims": [{ "name": "gpu" }] } }), "/resources"),
+        (json!({ "extraEnv": [{ "name": "HOSTNAME", "value": "one" }] }), "/extraEnv/0/name"),
         (json!({ "rbac": { "secrets": [{ "namespace": "live", "names": [] }] } }), "/rbac/secrets/0/names"),
         (json!({ "rbac": { "secrets": two_of_live } }), "live stands there twice"),
         (
@@ -113,6 +119,56 @@ fn what_does_not_fit_is_refused_with_the_values_name() {
         let refused = template(&values);
         assert_ne!(refused.code, Some(0), "{values} was accepted");
         assert!(refused.stderr.contains(name), "{values}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn endpoints_and_ranges_are_taken_up_to_the_last_port_and_the_longest_mask() {
+    let rendered = Rendered::with(&json!({
+        "liveEndpoints": ["http://simulator:1", "https://live.example.com:65535/", "https://[fd00::1]:8443"],
+        "notifications": { "allowCIDRs": ["0.0.0.0/0", "10.20.0.1/32", "::/0", "fd00:20::1/128"] },
+    }));
+    let arguments = rendered.arguments();
+    let count = |flag: &str| arguments.iter().filter(|argument| argument.starts_with(flag)).count();
+    assert_eq!((count("--live-endpoint="), count("--allow-notification-cidr=")), (3, 4), "{arguments:?}");
+}
+
+#[test]
+fn a_process_has_the_time_that_its_end_may_take() {
+    for (serves, seconds, fits) in [(false, 19, false), (false, 20, true), (true, 29, false), (true, 30, true)] {
+        let values = json!({ "httpInterface": { "enabled": serves }, "terminationGracePeriodSeconds": seconds });
+        let output = template(&values);
+        assert_eq!(output.code == Some(0), fits, "{values}: {}", output.stderr);
+        assert!(fits || output.stderr.contains("/terminationGracePeriodSeconds"), "{values}: {}", output.stderr);
+    }
+}
+
+#[test]
+fn a_release_whose_name_begins_with_a_digit_is_given_another_full_name() {
+    let chart = chart().display().to_string();
+    let args = ["template", "7days", &chart, "--set", "crds.enabled=false"];
+    let refused = helm(&args);
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.stderr.contains("set fullnameOverride"), "{}", refused.stderr);
+    let args: Vec<&str> = args.into_iter().chain(["--set", "fullnameOverride=days"]).collect();
+    let named = Rendered::of(helm(&args).ok().unwrap());
+    assert_eq!(named.the("Service")["metadata"]["name"], "days-metrics");
+}
+
+#[test]
+fn further_labels_stand_beside_the_charts_own_and_replace_none() {
+    let more = json!({ "app.kubernetes.io/name": "other", "example.com/more": "one" });
+    let values = with(everything(), "crds.enabled", json!(false));
+    let paths =
+        ["podLabels", "metrics.serviceMonitor.labels", "metrics.prometheusRule.labels", "metrics.dashboard.labels"];
+    for path in paths {
+        let rendered = Rendered::with(&with(values.clone(), path, more.clone()));
+        let places = ["/metadata/labels", "/spec/template/metadata/labels"];
+        let labels = rendered.objects.iter().flat_map(|object| places.map(|place| object.pointer(place)));
+        let found: Vec<&Value> = labels.flatten().filter(|labels| labels["example.com/more"] == "one").collect();
+        let [labels] = found[..] else { panic!("{path}: {found:?}") };
+        assert_eq!(labels["app.kubernetes.io/name"], "jobstartstop", "{path}");
+        assert!(!rendered.text.contains("app.kubernetes.io/name: other"), "{path}: it stands there twice");
     }
 }
 

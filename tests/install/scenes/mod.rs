@@ -6,6 +6,7 @@ pub(crate) mod overlap;
 pub(crate) mod priority;
 pub(crate) mod protection;
 pub(crate) mod removal;
+pub(crate) mod restore;
 pub(crate) mod roles;
 pub(crate) mod upgrade;
 

@@ -3,13 +3,13 @@
 - apiGroups: [scheduler.bcovlive.io]
   resources: [jobstartstops, liveaccounts]
   verbs:
-    - get # a window is read anew after a write that met another's
     - list # plans over all windows of a job, read anew right before each call, and over the accounts they use
     - watch # sees a new or edited window at once
     - patch # finalizers: a window deleted on air is switched off before it goes, with its account. No spec is written
 - apiGroups: [scheduler.bcovlive.io]
   resources: [jobstartstops]
   verbs:
+    - get # a window is read anew after a write that met another's; an account never is
     - delete # a window that is over goes when its ttlSecondsAfterFinished has passed; no other window is deleted
     {{- if .Values.httpInterface.enabled }}
     - create # a POST to the HTTP interface makes one; what it changes and cancels it may already patch
