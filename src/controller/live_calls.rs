@@ -120,6 +120,8 @@ pub(super) async fn page(
     if pages.is_over() {
         return None;
     }
+    // There may be a hundred pages, each of a thousand jobs, and a call that is due waits for those reads.
+    shared.give_way_to_rereads().await;
     let asked_at = shared.clock.now();
     let span = spans::live_request("list", order.client.endpoint(), None);
     let page = pages.next().await?;

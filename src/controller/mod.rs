@@ -217,7 +217,7 @@ impl Convergence {
 async fn decide(shared: Arc<Shared>) {
     loop {
         let key = shared.jobs.next_alone().await;
-        shared.give_way().await;
+        shared.give_way_to_rereads().await;
         let loads = shared.decide([key.clone()]);
         shared.admit(loads, false);
         shared.jobs.done(&key);

@@ -70,6 +70,7 @@ async fn one(shared: &Shared, client: &Client, scopes: &[Option<String>], job: &
     if why.renew {
         shared.lease_proven().await;
     }
+    let reading = shared.reread();
     let asked_at = shared.clock.now();
     let newest = shared.newest_version();
     let mut found = BTreeSet::new();
@@ -91,6 +92,7 @@ async fn one(shared: &Shared, client: &Client, scopes: &[Option<String>], job: &
         }
     }
     let touched = shared.index().objects_read(job, &found, asked_at);
+    drop(reading);
     shared.steps.reached(match why.verb {
         Verb::Activate => Step::S2Read,
         Verb::Deactivate => Step::P1Read,

@@ -80,6 +80,11 @@ pub(super) struct Shared {
     last_call: AtomicU64,
     /// How long they are given way to, in the same milliseconds.
     calls_first: u64,
+    /// Reads of due jobs' stored objects under way, and when the last was begun, in the same milliseconds.
+    rereads: AtomicUsize,
+    last_reread: AtomicU64,
+    /// How long they are given way to, in the same milliseconds: one that is not answered holds nothing up for long.
+    rereads_first: u64,
 }
 
 /// The receiving ends.
@@ -117,6 +122,9 @@ impl Shared {
         let (notices, notices_out) = mpsc::channel(NOTICES);
         let shared = Self {
             calls_first: u64::try_from(index.timings().calls_first.as_millis()).unwrap_or(0),
+            rereads: AtomicUsize::new(0),
+            last_reread: AtomicU64::new(0),
+            rereads_first: u64::try_from(index.timings().answer_awaited().as_millis()).unwrap_or(0),
             index: Mutex::new(index),
             timetable: Timetable::default(),
             clock,
@@ -416,6 +424,28 @@ impl Shared {
         }
     }
 
+    /// The same, and the reads of due jobs' stored objects: a call waits for each. Not for what such a call waits for
+    /// besides, such as its claim.
+    pub(super) async fn give_way_to_rereads(&self) {
+        self.give_way().await;
+        while self.rereading() {
+            tokio::time::sleep(GIVE_WAY).await;
+            self.give_way().await;
+        }
+    }
+
+    /// The stored objects of a due job are read while this is held.
+    pub(super) fn reread(&self) -> impl Drop + use<'_> {
+        self.rereads.fetch_add(1, Ordering::SeqCst);
+        self.last_reread.store(self.millis(), Ordering::SeqCst);
+        Rereading(&self.rereads)
+    }
+
+    fn rereading(&self) -> bool {
+        let since = self.millis().saturating_sub(self.last_reread.load(Ordering::SeqCst));
+        self.rereads.load(Ordering::SeqCst) > 0 && since < self.rereads_first && !self.closed.load(Ordering::SeqCst)
+    }
+
     /// What waits, with the index as it is.
     pub(super) fn queue_depths(&self, index: &Index) -> QueueDepths {
         QueueDepths {
@@ -459,6 +489,14 @@ impl Shared {
         // At the end nothing is taken up any more.
         !self.closed.load(Ordering::SeqCst)
             && self.timetable.head().is_some_and(|head: Timestamp| head <= self.clock.now())
+    }
+}
+
+struct Rereading<'a>(&'a AtomicUsize);
+
+impl Drop for Rereading<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

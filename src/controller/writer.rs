@@ -233,7 +233,7 @@ async fn write_account(shared: &Arc<Shared>, client: &Client, name: &AccountName
     told(shared, "account", span, &answer);
     match answer {
         Ok(object) => {
-            shared.index().account_written(name, &object);
+            shared.index().account_written(name, &object, shared.clock.now());
             match write {
                 AccountWrite::Finalizers { .. } => shared.accounts.push(name.clone()),
                 AccountWrite::Status { status, .. } => told_of_less(shared, name, *status, object.read_status()),

@@ -310,6 +310,25 @@ fn a_second_installation_over_the_same_objects_is_told_of_within_seconds_and_aga
     }
 }
 
+/// Each has replaced the other's name before it has looked at its own.
+#[test]
+fn two_installations_that_begin_together_are_told_of_too() {
+    for apart in [0_i64, 100, 300] {
+        simulate(apart.unsigned_abs(), async |world| {
+            world.settle("tv");
+            world.store.latency(Duration::from_millis(5)..=Duration::from_millis(15));
+            let _first = world.start_installation("operator-a", "first");
+            world.until_millis(apart).await;
+            let _second = world.start_installation("operator-b", "second");
+            world.until(30).await;
+            let writes = world.operators_writes();
+            let of_the_account = writes.iter().filter(|write| write.plural == "liveaccounts").count();
+            assert!(of_the_account <= 12, "{apart} ms apart: {of_the_account} writes of the account");
+            assert_eq!(told_elsewhere(world).len(), 1, "{apart} ms apart");
+        });
+    }
+}
+
 #[test]
 fn an_installation_that_follows_one_that_is_gone_takes_its_accounts_over_without_a_word() {
     simulate(1, async |world| {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::draft::Draft;
+use super::draft::{Draft, Known};
 use super::facts::{Facts, later, sooner};
 use super::{Alarm, ReadPurpose, claim, recheck};
 use crate::memory::{Seen, Verb};
@@ -92,12 +92,16 @@ fn not_called(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
         return;
     }
     let (start, stop) = (draft.due(Verb::Activate), draft.due(Verb::Deactivate));
-    if facts.now >= stop && !draft.first_seen && facts.clock_in_doubt(draft.entry) {
+    if facts.now >= stop && draft.known == Known::Before && facts.clock_in_doubt(draft.entry) {
         // Our clock may be wrong, or was just set: whether the window is over is for the Live API's clock to confirm.
         wait_to_read(draft, facts);
         draft.look(ReadPurpose::ForStart, facts);
     } else if facts.now >= stop && !facts.listed_in_term() {
-        // What an earlier leader did for it may not have reached our watch.
+        // What an earlier leader did for it may not have reached our watch. Until the list tells, it stays one that nobody
+        // has seen before.
+        if draft.known == Known::FirstSeen {
+            draft.known = Known::Undecided;
+        }
     } else if facts.now >= stop {
         window_over(draft, facts);
     } else if facts.now < start {
@@ -115,7 +119,7 @@ fn call_off(draft: &mut Draft, reason: Reason, message: &str) {
 
 /// The window has ended without its start.
 fn window_over(draft: &mut Draft, facts: &Facts) {
-    if draft.first_seen {
+    if draft.known == Known::FirstSeen {
         // An old manifest or a restored backup: it was never ours to start.
         let message = format!("The window was over at {} when it was first seen.", draft.due(Verb::Deactivate));
         draft.record.activation.settle(TaskState::Failed, Reason::WindowPast, message.clone());

@@ -19,12 +19,22 @@ pub(crate) struct LookWish {
     pub(crate) account: AccountName,
 }
 
+/// Since when a window is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Something was stored of it.
+    Before,
+    /// Nothing was.
+    FirstSeen,
+    /// Nothing was, as far as this process has seen; before all objects were listed nothing can be said of it.
+    Undecided,
+}
+
 /// One window's record on its way from what was to what is.
 pub(crate) struct Draft<'a> {
     pub(crate) entry: &'a Entry,
     pub(crate) record: Record,
-    /// Nothing was stored of it.
-    pub(crate) first_seen: bool,
+    pub(crate) known: Known,
     /// Its account has read the job for the first time.
     first_read: bool,
     pub(crate) call_wish: Option<Verb>,
@@ -67,7 +77,7 @@ impl<'a> Draft<'a> {
             start: later(record.activation.call_at, ahead.max(SignedDuration::ZERO)),
             stop: later(record.deactivation.call_at, ahead),
             record,
-            first_seen: entry.record.is_none(),
+            known: if entry.record.is_some() { Known::Before } else { Known::FirstSeen },
             first_read: false,
             call_wish: None,
             look_wishes: Vec::new(),

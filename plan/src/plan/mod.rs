@@ -35,7 +35,7 @@ use crate::window::Window;
 pub use keys::key_at_hand;
 pub use recheck::{Recheck, one_list_for_all};
 
-use draft::Draft;
+use draft::{Draft, Known};
 use facts::Facts;
 
 /// One window of the job, as stored and as this process knows it.
@@ -130,6 +130,9 @@ pub struct WindowPlan {
     pub id: WindowId,
     /// Its record from now on.
     pub record: Record,
+    /// It cannot be told yet what its record is, since what is stored of it may be out of date: this plan is not to be
+    /// kept, and nothing of it written.
+    pub undecided: bool,
     /// Its phase.
     pub phase: Phase,
     /// No start is to be made for now.
@@ -370,6 +373,7 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts, alarm: &mut A
     let finalizer = finalizer(window, &record);
     WindowPlan {
         id: window.id.clone(),
+        undecided: draft.known == Known::Undecided,
         phase: Phase::of(&record),
         suspended: window.suspend,
         conflict,

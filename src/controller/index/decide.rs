@@ -75,7 +75,7 @@ impl Index {
         if plan.awaits_lease {
             self.awaiting_lease.insert(key.clone());
         }
-        for (planned, entry) in plan.windows.into_iter().zip(&entries) {
+        for (planned, entry) in plan.windows.into_iter().zip(&entries).filter(|(planned, _)| !planned.undecided) {
             let recount = self.counts_otherwise(&planned);
             if recount {
                 self.uncount(&planned.id);

@@ -174,13 +174,20 @@ impl Index {
     }
 
     /// The apiserver stored the account's status.
-    pub(in crate::controller) fn account_written(&mut self, name: &AccountName, object: &Raw<LiveAccount>) {
+    pub(in crate::controller) fn account_written(
+        &mut self,
+        name: &AccountName,
+        object: &Raw<LiveAccount>,
+        now: Timestamp,
+    ) {
         if let Some(account) = self.accounts.get_mut(name) {
             account.writes = Attempts::default();
             account.resource_version = object.meta().resource_version.clone().unwrap_or_default();
             account.finalizers = object.meta().finalizers.clone().unwrap_or_default();
             account.status = object.read_status();
         }
+        // It bears our name from now on; another may replace that before it is looked at once more.
+        let _ = self.served(name, now);
     }
 
     /// Its finalizer could not be put on or off. Returns the wait before that is tried again.

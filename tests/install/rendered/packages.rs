@@ -366,7 +366,7 @@ fn a_standby_is_missed_only_where_there_is_to_be_one() {
     assert_eq!(spec(2), alerts);
 }
 
-/// The ports of a NetworkPolicy's rules. Each is a number: a name would not be enforced everywhere.
+/// The ports of a network policy's rules. Each is a number: a name would not be enforced everywhere.
 fn ports(rules: &Value) -> Vec<String> {
     let ports = rules.as_array().unwrap().iter().flat_map(|rule| rule["ports"].as_array().unwrap());
     let shown = |port: &Value| {

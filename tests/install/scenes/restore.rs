@@ -62,7 +62,7 @@ pub(crate) async fn plans_that_were_exported_are_restored_and_nothing_is_started
 
     let _replica = Replica::start(cluster, &release).await;
     for (name, phase, reason) in
-        [("gala", "Active", "AlreadyOnAir"), ("past", "Failed", "WindowPast"), ("ahead", "Pending", "")]
+        [("gala", "Active", "AlreadyOnAir"), ("past", "Missed", "WindowPast"), ("ahead", "Pending", "")]
     {
         let wanted = (phase.to_owned(), reason.to_owned());
         eventually(&format!("{name} is {phase}"), async || (start_of(&stage, name).await == wanted).then_some(()))

@@ -233,6 +233,21 @@ fn a_new_leader_calls_no_window_missed_before_it_has_listed_all() {
     assert_eq!(rig.tasks("w"), "failed StartMissed | cancelled StartFailed");
 }
 
+/// A restored backup is seen by the process that begins with it: the list of its term comes later.
+#[test]
+fn a_window_that_was_over_when_first_seen_stays_that_until_all_is_listed() {
+    let mut rig = Rig::new();
+    rig.until(5_000);
+    rig.unlist();
+    rig.add("w", 1_000, 2_000, |_| ());
+    rig.until(5_010);
+    assert!(rig.last.as_ref().unwrap().windows[0].undecided);
+    rig.list();
+    rig.until(5_100);
+    assert_eq!(rig.tasks("w"), "failed WindowPast | cancelled WindowPast");
+    assert_eq!(starts(&rig), []);
+}
+
 #[test]
 fn no_call_is_wanted_while_the_lease_does_not_hold_for_it() {
     let mut rig = up_to(999_000);

@@ -511,7 +511,7 @@ impl Rig {
     fn take_records(&mut self, plan: &Plan) -> bool {
         let mut changed = false;
         let mut gone = Vec::new();
-        for next in &plan.windows {
+        for next in plan.windows.iter().filter(|next| !next.undecided) {
             let (now, lag) = (self.now, self.store_lag);
             let object = self.object(next.id.as_str());
             object.phase = Some(next.phase);

@@ -29,7 +29,7 @@ impl Rig {
         }
         // The same again on its own records: nothing changes.
         let mut own = self.entries();
-        for (entry, next) in own.iter_mut().zip(&plan.windows) {
+        for (entry, next) in own.iter_mut().zip(&plan.windows).filter(|(_, next)| !next.undecided) {
             entry.record = Some(next.record.clone());
         }
         let second = crate::plan::plan(&own, &self.memory, &self.term, now, &self.timings);
