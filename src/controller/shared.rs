@@ -108,7 +108,8 @@ pub(super) struct Ground {
 /// How long work that can wait gives way to deadlines at a time.
 const GIVE_WAY: Duration = Duration::from_millis(5);
 
-/// After a step of the clock, and when a term begins, a call this near is decided anew before anything else: longer than the others take.
+/// After a step of the clock, and when a term begins, a call this near is decided anew before anything else: longer than
+/// the others take.
 const SOON: SignedDuration = SignedDuration::from_mins(1);
 
 /// Events waiting to be sent; more are dropped and counted.

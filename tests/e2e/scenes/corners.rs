@@ -135,7 +135,7 @@ pub(crate) async fn more_starts_at_once_than_the_account_allows_are_told_ahead_o
     let both = [&first, &second];
     let told =
         eventually("one is told that it will wait", async || both.into_iter().find(|window| is_told(window))).await;
-    assert!(ready("True", "Scheduled")(&told.status()), "no trouble yet: {:?}", told.status().conditions);
+    told.until("no trouble yet", ready("True", "Scheduled")).await;
     assert_eq!(both.into_iter().filter(|window| is_told(window)).count(), 1, "one of them has its slot");
     for (window, channel) in [(&first, &news), (&second, &sport)] {
         window.reaches("Finished").await;
