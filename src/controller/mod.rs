@@ -9,6 +9,7 @@ mod accounts;
 mod acknowledged;
 mod apiserver;
 mod attempts;
+mod backlog;
 mod conditions;
 mod definitions;
 mod directory;
@@ -33,6 +34,7 @@ mod step;
 #[cfg(test)]
 mod stored_fixtures;
 mod uncovered;
+mod under_way;
 mod unread;
 mod wanted;
 mod watches;

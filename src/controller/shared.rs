@@ -1,8 +1,8 @@
 //! What both lanes work on: the index behind a lock that is never held across a wait, the timetable, and the queues
 //! between them.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,12 +16,14 @@ use crate::observe::{Metrics, QueueDepths, Readiness};
 use crate::timetable::{Clock, Timetable};
 
 use super::apiserver::{version_number, within};
+use super::backlog::Backlog;
 use super::index::{Admitted, Index, LiveRequest, Order};
 use super::installations::Others;
 use super::journal::Journal;
 use super::load::LoadKey;
 use super::notice::Notice;
 use super::step::Steps;
+use super::under_way::UnderWay;
 
 /// What falls due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,16 +77,10 @@ pub(super) struct Shared {
     lists: mpsc::UnboundedSender<Order>,
     notices: mpsc::Sender<Notice>,
     closed: AtomicBool,
-    /// Calls let go and not answered yet, and when the last was let go, in milliseconds of the monotonic clock.
-    calls: AtomicUsize,
-    last_call: AtomicU64,
-    /// How long they are given way to, in the same milliseconds.
-    calls_first: u64,
-    /// Reads of due jobs' stored objects under way, and when the last was begun, in the same milliseconds.
-    rereads: AtomicUsize,
-    last_reread: AtomicU64,
-    /// How long they are given way to, in the same milliseconds: one that is not answered holds nothing up for long.
-    rereads_first: u64,
+    /// Calls let go and not answered yet.
+    calls: UnderWay,
+    /// Reads of due jobs' stored objects.
+    rereads: UnderWay,
 }
 
 /// The receiving ends.
@@ -122,10 +118,8 @@ impl Shared {
         let (lists, lists_out) = mpsc::unbounded_channel();
         let (notices, notices_out) = mpsc::channel(NOTICES);
         let shared = Self {
-            calls_first: u64::try_from(index.timings().calls_first.as_millis()).unwrap_or(0),
-            rereads: AtomicUsize::new(0),
-            last_reread: AtomicU64::new(0),
-            rereads_first: u64::try_from(index.timings().answer_awaited().as_millis()).unwrap_or(0),
+            calls: UnderWay::given_way_for(index.timings().calls_first),
+            rereads: UnderWay::given_way_for(index.timings().answer_awaited()),
             index: Mutex::new(index),
             timetable: Timetable::default(),
             clock,
@@ -154,8 +148,6 @@ impl Shared {
             lists,
             notices,
             closed: AtomicBool::new(false),
-            calls: AtomicUsize::new(0),
-            last_call: AtomicU64::new(0),
         };
         (Arc::new(shared), Outlets { orders: orders_out, lists: lists_out, notices: notices_out })
     }
@@ -357,10 +349,10 @@ impl Shared {
         self.relist_owed();
     }
 
-    /// Waits until a list is owed, and then for as long as it takes a due job to be read at the Live API: only then are
-    /// its objects read.
+    /// Waits until a list is owed, and then for as long as a call waits for its job to be read: only then are its objects
+    /// read.
     pub(super) async fn list_owed(&self) {
-        let quiet = in_std(self.index().timings().read_ahead / 2);
+        let quiet = in_std(self.index().timings().answer_awaited());
         // Fails only when the sender is gone, which is ours.
         let _ = self.list_owed.subscribe().wait_for(Option::is_some).await;
         tokio::time::sleep(quiet).await;
@@ -418,9 +410,11 @@ impl Shared {
         });
     }
 
-    /// Lets what is due go first, and its calls out.
+    /// Lets what is due go first, and its calls out. At the end nothing is taken up any more.
     pub(super) async fn give_way(&self) {
-        while self.deadline_due() || self.calls_going_out() {
+        while !self.closed.load(Ordering::SeqCst)
+            && (self.deadline_due() || self.calls.go_first(self.clock.monotonic()))
+        {
             tokio::time::sleep(GIVE_WAY).await;
         }
     }
@@ -429,7 +423,7 @@ impl Shared {
     /// besides, such as its claim.
     pub(super) async fn give_way_to_rereads(&self) {
         self.give_way().await;
-        while self.rereading() {
+        while self.rereads.go_first(self.clock.monotonic()) && !self.closed.load(Ordering::SeqCst) {
             tokio::time::sleep(GIVE_WAY).await;
             self.give_way().await;
         }
@@ -437,14 +431,8 @@ impl Shared {
 
     /// The stored objects of a due job are read while this is held.
     pub(super) fn reread(&self) -> impl Drop + use<'_> {
-        self.rereads.fetch_add(1, Ordering::SeqCst);
-        self.last_reread.store(self.millis(), Ordering::SeqCst);
+        self.rereads.begun(self.clock.monotonic());
         Rereading(&self.rereads)
-    }
-
-    fn rereading(&self) -> bool {
-        let since = self.millis().saturating_sub(self.last_reread.load(Ordering::SeqCst));
-        self.rereads.load(Ordering::SeqCst) > 0 && since < self.rereads_first && !self.closed.load(Ordering::SeqCst)
     }
 
     /// What waits, with the index as it is.
@@ -466,168 +454,28 @@ impl Shared {
 
     /// A call was let go.
     pub(super) fn call_begun(&self) {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        self.last_call.store(self.millis(), Ordering::SeqCst);
+        self.calls.begun(self.clock.monotonic());
     }
 
     /// It was answered, or given up.
     pub(super) fn call_ended(&self) {
-        self.calls.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    fn millis(&self) -> u64 {
-        u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Some were let go a moment ago and are on their way. One that is not answered holds nothing up for long.
-    fn calls_going_out(&self) -> bool {
-        let since = self.millis().saturating_sub(self.last_call.load(Ordering::SeqCst));
-        self.calls.load(Ordering::SeqCst) > 0 && since < self.calls_first && !self.closed.load(Ordering::SeqCst)
+        self.calls.ended();
     }
 
     /// A deadline is due and has not been taken up yet: whatever can wait gives way.
     fn deadline_due(&self) -> bool {
-        // At the end nothing is taken up any more.
-        !self.closed.load(Ordering::SeqCst)
-            && self.timetable.head().is_some_and(|head: Timestamp| head <= self.clock.now())
+        self.timetable.head().is_some_and(|head: Timestamp| head <= self.clock.now())
     }
 }
 
-struct Rereading<'a>(&'a AtomicUsize);
+struct Rereading<'a>(&'a UnderWay);
 
 impl Drop for Rereading<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.ended();
     }
 }
 
 fn in_std(wait: SignedDuration) -> Duration {
     Duration::try_from(wait).unwrap_or_default()
-}
-
-/// Keys waiting their turn, each once. Bounded by the number of things there are.
-#[derive(Debug)]
-pub(super) struct Backlog<K> {
-    keys: Mutex<Keys<K>>,
-    filled: Notify,
-}
-
-#[derive(Debug)]
-struct Keys<K> {
-    order: VecDeque<K>,
-    /// Those in `order`, and those put back while they are taken.
-    waiting: BTreeSet<K>,
-    taken: BTreeSet<K>,
-    /// Those put back, before all others, while they are taken.
-    urgent: BTreeSet<K>,
-}
-
-impl<K> Default for Backlog<K> {
-    fn default() -> Self {
-        let keys =
-            Keys { order: VecDeque::new(), waiting: BTreeSet::new(), taken: BTreeSet::new(), urgent: BTreeSet::new() };
-        Self { keys: Mutex::new(keys), filled: Notify::new() }
-    }
-}
-
-impl<K: Ord + Clone> Backlog<K> {
-    fn lock(&self) -> MutexGuard<'_, Keys<K>> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn push(&self, key: K) {
-        self.extend([key]);
-    }
-
-    pub(super) fn extend(&self, more: impl IntoIterator<Item = K>) {
-        let mut keys = self.lock();
-        for key in more {
-            if keys.waiting.insert(key.clone()) && !keys.taken.contains(&key) {
-                keys.order.push_back(key);
-                self.filled.notify_one();
-            }
-        }
-    }
-
-    /// Puts it before all that wait.
-    pub(super) fn urge(&self, key: K) {
-        let mut keys = self.lock();
-        keys.waiting.insert(key.clone());
-        if keys.taken.contains(&key) {
-            keys.urgent.insert(key);
-        } else {
-            // Where it stood before it is passed over later.
-            keys.order.push_front(key);
-            self.filled.notify_one();
-        }
-    }
-
-    fn take(&self, alone: bool) -> Option<K> {
-        let mut keys = self.lock();
-        let key = loop {
-            let key = keys.order.pop_front()?;
-            if keys.waiting.remove(&key) {
-                break key;
-            }
-        };
-        if alone {
-            keys.taken.insert(key.clone());
-        }
-        if !keys.order.is_empty() {
-            // Several workers wait on one bell, which rings once however often it is struck.
-            self.filled.notify_one();
-        }
-        Some(key)
-    }
-
-    /// All that wait.
-    pub(super) fn take_all(&self) -> Vec<K> {
-        let mut keys = self.lock();
-        let order = std::mem::take(&mut keys.order);
-        order.into_iter().filter(|key| keys.waiting.remove(key)).collect()
-    }
-
-    /// How many wait.
-    pub(super) fn len(&self) -> usize {
-        self.lock().waiting.len()
-    }
-
-    /// Nothing is waiting, and nothing is taken.
-    pub(super) fn is_empty(&self) -> bool {
-        let keys = self.lock();
-        keys.waiting.is_empty() && keys.taken.is_empty()
-    }
-
-    /// The one that waits longest.
-    pub(super) async fn next(&self) -> K {
-        self.wait(false).await
-    }
-
-    /// The same, for this worker alone: put back meanwhile, it waits until it is [`done`](Self::done).
-    pub(super) async fn next_alone(&self) -> K {
-        self.wait(true).await
-    }
-
-    async fn wait(&self, alone: bool) -> K {
-        loop {
-            if let Some(key) = self.take(alone) {
-                return key;
-            }
-            self.filled.notified().await;
-        }
-    }
-
-    /// A key that was taken alone may be taken again.
-    pub(super) fn done(&self, key: &K) {
-        let mut keys = self.lock();
-        let urgent = keys.urgent.remove(key);
-        if keys.taken.remove(key) && keys.waiting.contains(key) {
-            if urgent {
-                keys.order.push_front(key.clone());
-            } else {
-                keys.order.push_back(key.clone());
-            }
-            self.filled.notify_one();
-        }
-    }
 }

@@ -113,10 +113,10 @@ impl<'a> Known<'a> {
     }
 
     fn names(&self, windows: &[&Window]) -> String {
-        windows.iter().map(|window| window.name_beside(self.window)).collect::<Vec<_>>().join(", ")
+        self.window.names_of(windows)
     }
 
-    fn session(&self) -> Option<Session<'a>> {
+    pub(super) fn session(&self) -> Option<Session<'a>> {
         Session::of(self.window, self.all, self.now)
     }
 
@@ -172,7 +172,7 @@ impl<'a> Known<'a> {
 
 /// Moves the stop to the present. `whole`: for every window of the session.
 pub(super) fn stop(known: &Known<'_>, whole: bool) -> Result<Plan, Refusal> {
-    let session = Session::of(known.window, known.all, known.now);
+    let session = known.session();
     if whole {
         return stop_session(known, session.as_ref());
     }

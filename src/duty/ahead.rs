@@ -64,11 +64,7 @@ fn at_the_start(window: &Window, session: Option<&Session<'_>>, start: Timestamp
     if on.is_empty() {
         return "the start is called".to_owned();
     }
-    format!("it begins; the channel is on already, for {}", beside(window, &on))
-}
-
-fn beside(window: &Window, others: &[&Window]) -> String {
-    others.iter().map(|other| other.name_beside(window)).collect::<Vec<_>>().join(", ")
+    format!("it begins; the channel is on already, for {}", window.names_of(&on))
 }
 
 fn at_the_end(window: &Window, session: Option<&Session<'_>>, now: Timestamp) -> Step {
@@ -86,7 +82,7 @@ fn at_the_end(window: &Window, session: Option<&Session<'_>>, now: Timestamp) ->
     let others = session.zip(stop.call_at).map(|(session, end)| session.without(window, end));
     match others {
         Some(After::StaysOn(names, _)) => {
-            step(stop.call_at, format!("it ends; the channel stays on for {}", beside(window, &names)))
+            step(stop.call_at, format!("it ends; the channel stays on for {}", window.names_of(&names)))
         }
         _ => step(stop.call_at, "the stop is called"),
     }

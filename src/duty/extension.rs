@@ -51,7 +51,7 @@ pub(super) fn extend(known: &Known<'_>, until: Until, name: Option<&str>) -> Res
     if let Some(refusal) = over(known) {
         return Err(refusal);
     }
-    let session = Session::of(known.window, known.all, known.now);
+    let session = known.session();
     // One that no operator has seen yet is on no timeline.
     let last = session.as_ref().and_then(Session::last).or_else(|| (!known.window.seen()).then_some(known.window));
     let ended =

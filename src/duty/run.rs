@@ -206,10 +206,10 @@ async fn edit(asked: Asked<'_>, decide: impl Fn(&Known<'_>) -> Result<Plan, Refu
     let typed = Typed::of(asked.typed, connection);
     let mut made: Vec<Change> = Vec::new();
     for _ in 0..TRIES {
-        let window = cluster.window(&cluster.namespace, name).await.map_err(|error| partly(&made, error))?;
+        let window = cluster.window(&cluster.namespace, name).await.map_err(|error| partly_edited(&made, error))?;
         let OfJob { windows, gaps } = cluster.of_job(&window).await;
         let known = Known { window: &window, all: &windows, now: now(&cluster).await, zone: &zone, typed: &typed };
-        let mut plan = decide(&known).map_err(|refusal| partly(&made, refusal.into()))?;
+        let mut plan = decide(&known).map_err(|refusal| partly_edited(&made, refusal.into()))?;
         plan.warns.extend(not_looked_at(&gaps));
         if !made.is_empty() {
             plan.says.insert(0, format!("Edited before others came between: {}.", edited(&made)));
@@ -225,7 +225,7 @@ async fn edit(asked: Asked<'_>, decide: impl Fn(&Known<'_>) -> Result<Plan, Refu
         done.changes = made.into_iter().map(patched).collect();
         return conclude(&cluster, done, doing, &awaited).await;
     }
-    Err(partly(&made, Error::Contended(name.clone())))
+    Err(partly_edited(&made, Error::Contended(name.clone())))
 }
 
 fn patched(change: Change) -> Changed {
@@ -237,7 +237,7 @@ fn patched(change: Change) -> Changed {
 async fn apply(cluster: &Cluster, changes: &[Change], doing: &Doing, made: &mut Vec<Change>) -> Result<bool, Error> {
     for change in changes {
         let answer = cluster.edit(change, doing.dry_run).await;
-        match answer.map_err(|error| partly(made, error))? {
+        match answer.map_err(|error| partly_edited(made, error))? {
             Some(_) => made.push(change.clone()),
             None => return Ok(false),
         }
@@ -249,11 +249,21 @@ fn edited(made: &[Change]) -> String {
     made.iter().map(|change| format!("{}/{}", change.namespace, change.name)).collect::<Vec<_>>().join(", ")
 }
 
-fn partly(made: &[Change], error: Error) -> Error {
-    if made.is_empty() {
+/// What was done before the error is not lost. `names` is empty where nothing was.
+fn partly(how: &str, names: &str, error: Error) -> Error {
+    if names.is_empty() {
         return error;
     }
-    Error::Partly { made: format!("edited: {}", edited(made)), error: Box::new(error) }
+    Error::Partly { made: format!("{how}: {names}"), error: Box::new(error) }
+}
+
+fn partly_edited(made: &[Change], error: Error) -> Error {
+    partly("edited", &edited(made), error)
+}
+
+fn partly_released(made: &[Changed], error: Error) -> Error {
+    let names: Vec<String> = made.iter().map(|changed| format!("{}/{}", changed.namespace, changed.name)).collect();
+    partly("released", &names.join(", "), error)
 }
 
 /// Tells what was done, and waits where that is asked for.
@@ -405,7 +415,7 @@ async fn release(options: &Release) -> Result<ExitCode, Error> {
     }
     for one in held {
         let released =
-            let_go(&cluster, one, how.dry_run).await.map_err(|error| released_before(&done.changes, error))?;
+            let_go(&cluster, one, how.dry_run).await.map_err(|error| partly_released(&done.changes, error))?;
         if let Some(Held { kind, namespace, name, .. }) = released {
             done.changes.push(Changed { kind, namespace, name, how: "released", spec: Value::Null });
         }
@@ -484,14 +494,6 @@ fn confirm() -> Result<(), Error> {
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(|error| Error::Local(error.to_string()))?;
     if answer.trim() == WORD { Ok(()) } else { Err(Error::Undone("nothing was released".to_owned())) }
-}
-
-fn released_before(made: &[Changed], error: Error) -> Error {
-    if made.is_empty() {
-        return error;
-    }
-    let names: Vec<String> = made.iter().map(|changed| format!("{}/{}", changed.namespace, changed.name)).collect();
-    Error::Partly { made: format!("released: {}", names.join(", ")), error: Box::new(error) }
 }
 
 /// Takes the finalizer off. `None`: it was off already.

@@ -146,6 +146,11 @@ impl Window {
         if self.namespace == other.namespace { self.name.clone() } else { self.full_name() }
     }
 
+    /// The names of others, as they are told beside this one.
+    pub(super) fn names_of(&self, others: &[&Self]) -> String {
+        others.iter().map(|other| other.name_beside(self)).collect::<Vec<_>>().join(", ")
+    }
+
     pub(super) fn job(&self) -> &str {
         self.spec.as_ref().map_or("", |spec| &spec.job_id)
     }
