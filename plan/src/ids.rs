@@ -44,6 +44,11 @@ name!(
     TermId
 );
 
+name!(
+    /// The vendor's id of a workflow of its scheduler.
+    WorkflowId
+);
+
 impl TermId {
     /// The Lease; `None`: there was none.
     pub fn lease(&self) -> Option<ObjectName> {

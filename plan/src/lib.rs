@@ -7,6 +7,7 @@
 //!   [`capacity`]: which starts will have to wait.
 //! - [`lease`], [`election`]: who may call, what an earlier leader may have called, and how a leader is found.
 //! - [`phase`], [`conditions`], [`announce`], [`workflow`]: how a record is shown.
+//! - [`registration`], [`scheduler`]: a window at the vendor's own scheduler, as recorded and as its answers show it.
 //! - [`outbox`]: which notifications a window owes, and when each is tried.
 //! - [`uncovered`]: which channels are on air that no window covers.
 //! - [`serving`]: whether another installation serves the same account.
@@ -28,6 +29,8 @@ mod plan;
 pub mod reading;
 pub mod reason;
 pub mod record;
+pub mod registration;
+pub mod scheduler;
 pub mod serving;
 pub mod skew;
 pub mod timeline;
@@ -37,7 +40,7 @@ pub mod window;
 pub mod workflow;
 
 pub use admit::admit;
-pub use ids::{AccountName, JobKey, ObjectName, ProcessId, TermId, WindowId};
+pub use ids::{AccountName, JobKey, ObjectName, ProcessId, TermId, WindowId, WorkflowId};
 pub use lease::{LeaseTimings, Moment, Term};
 pub use memory::{Call, Look, LookError, Memory, Outcome, Seen, Verb};
 pub use outbox::{Attempt, Delivery, DeliveryState, Outbox, Posted};
@@ -48,5 +51,7 @@ pub use plan::{
 pub use reading::{Reading, Word, word};
 pub use reason::Reason;
 pub use record::{Claim, OnAir, Record, Task, TaskState, Trouble};
+pub use registration::{Delegation, Executor, Grant, Half, Marker, Offer, Registration, Texts};
+pub use scheduler::{ShownWorkflow, WorkflowAnswer, WorkflowOp};
 pub use timings::Timings;
 pub use window::{Deletion, DeletionPolicy, HeadsUp, Window};

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::ids::{AccountName, WindowId};
 use crate::reading::{Reading, Word};
 use crate::reason::Reason;
+use crate::scheduler::{Scheduler, WorkflowAnswer, WorkflowOp};
 use crate::timings::Timings;
 
 /// The two calls there are.
@@ -206,6 +207,8 @@ pub struct Memory {
     pub(crate) listed_at: Option<Timestamp>,
     /// The lease does not hold for as long as a call takes.
     pub(crate) lease_unproven: bool,
+    /// What is known of the vendor's scheduler; most jobs have nothing there.
+    scheduler: Option<Box<Scheduler>>,
     /// Why the account lets the wanted call wait, if it does.
     pub(crate) held_back: Option<Reason>,
 }
@@ -214,6 +217,30 @@ impl Memory {
     /// How far our clock is ahead of the Live API's, where that matters.
     pub fn clock_ahead(&mut self, by: SignedDuration) {
         self.clock_ahead = by;
+    }
+
+    /// What is known of the vendor's scheduler, if anything is.
+    pub(crate) fn scheduler(&self) -> Option<&Scheduler> {
+        self.scheduler.as_deref()
+    }
+
+    /// A request to the vendor's scheduler is being sent.
+    pub fn workflow_sent(&mut self, op: WorkflowOp, account: &AccountName, window: &WindowId, sent_at: Timestamp) {
+        self.scheduler.get_or_insert_default().sent(op, account, window, sent_at);
+    }
+
+    /// It was called off before it was sent.
+    pub fn workflow_dropped(&mut self) {
+        if let Some(scheduler) = &mut self.scheduler {
+            scheduler.dropped();
+        }
+    }
+
+    /// It was answered, or given up on.
+    pub fn workflow_answered(&mut self, at: Timestamp, answer: WorkflowAnswer) {
+        if let Some(scheduler) = &mut self.scheduler {
+            scheduler.answered(at, answer);
+        }
     }
 
     /// When the last list of all objects was asked for that is complete.
@@ -303,6 +330,9 @@ impl Memory {
         if let Some(ObjectReads { under_way, read, failed }) = self.object_reads.as_deref_mut() {
             let asked_and_given_up = failed.iter_mut().flat_map(|(asked_at, at)| [asked_at, at]);
             asked_and_given_up.chain(under_way).chain(read).for_each(moved);
+        }
+        if let Some(scheduler) = &mut self.scheduler {
+            scheduler.clock_stepped(&moved);
         }
         let looking = self.looking.as_mut().map(|looking| &mut looking.since);
         let times = [&mut self.reading_since, &mut self.keyless_since].into_iter().flatten();
@@ -441,7 +471,8 @@ impl Memory {
 
     /// Nothing is under way.
     pub fn idle(&self) -> bool {
-        self.looking.is_none() && !self.call.as_deref().is_some_and(Call::under_way)
+        let asking = self.scheduler().is_some_and(Scheduler::under_way);
+        self.looking.is_none() && !asking && !self.call.as_deref().is_some_and(Call::under_way)
     }
 
     /// An activation of ours is under way, or may be: it takes one of the account's slots (vendor: more than five

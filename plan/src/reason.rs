@@ -138,6 +138,50 @@ reasons! {
     /// The channel is going on or off.
     Turning,
 
+    // The vendor's scheduler.
+    /// Registered with the Live API's scheduler, which makes start and stop.
+    Registered,
+    /// One workflow of the Live API's scheduler stands for this window and another one that it is merged with; it is
+    /// recorded on the other one.
+    CarriedByAnother,
+    /// Registered with the Live API's scheduler later: its start is further ahead than the account registers windows.
+    RegistersLater,
+    /// The Live API's scheduler takes no more pending starts of this account: sooner windows go first.
+    WaitingForQuota,
+    /// The Live API's scheduler refused the window. It is tried again; a window that is not registered two minutes before
+    /// its start is started and stopped by this operator.
+    SchedulerUnavailable,
+    /// There was no time left to register the window with the Live API's scheduler: this operator makes its calls.
+    TooLateToRegister,
+    /// A window of the other executor wants the same channel at the same time: this operator makes the calls of both.
+    MixedExecutors,
+    /// A workflow that is not this operator's stands at the Live API's scheduler for the same job and time. It is left
+    /// alone, and none is made beside it.
+    ForeignWorkflow,
+    /// The answer that would have told whether the Live API's scheduler took the window was lost, and there is no list to
+    /// look it up in. It is not registered a second time; a start that does not come is made here, two minutes late.
+    WorkflowUnknown,
+    /// The workflow that `adoptWorkflowID` names cannot be taken over.
+    AdoptionFailed,
+    /// The Live API's scheduler does not have the workflow any more, or somebody cancelled it there: this operator makes
+    /// what is missing.
+    DroppedByVendor,
+    /// The workflow is being cancelled at the Live API's scheduler; nothing else is done before it was read back.
+    CancellingWorkflow,
+    /// The Live API's scheduler made its start, or may still make it: no other one is made before its workflow was read
+    /// back.
+    WaitingForWorkflow,
+    /// What stands at the Live API's scheduler is not as the window has it.
+    VendorCopyDiffers,
+    /// The Live API's scheduler did not make the start: this operator makes it.
+    VendorStartMissing,
+    /// The Live API's scheduler did not make the stop: this operator makes it.
+    VendorStopMissing,
+    /// The Live API's scheduler switched the channel off while a window wanted it on: its start is made again.
+    CutByVendor,
+    /// The Live API's scheduler takes windows of this account.
+    SchedulerAvailable,
+
     // Account and key.
     /// The LiveAccount that `accountRef` names does not exist.
     AccountNotFound,

@@ -2,9 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ids::{ProcessId, TermId};
+use crate::ids::{ProcessId, TermId, WorkflowId};
 use crate::outbox::Outbox;
 use crate::reason::Reason;
+use crate::registration::{Executor, Registration};
 use crate::window::Window;
 
 /// The vendor's task states (Live API reference, scheduler).
@@ -161,6 +162,18 @@ pub struct Record {
     pub drift: Option<Reason>,
     /// More starts are due about its own than its account allows at once. Told from a while before the start.
     pub too_many_starts: bool,
+    /// Who makes its calls: resolved when it was first seen, and the same ever since.
+    pub executor: Executor,
+    /// The workflow that stands for it at the vendor's scheduler. Of windows that are merged one bears it for all.
+    pub registration: Option<Box<Registration>>,
+    /// How it stands with the vendor's scheduler, where that is its executor: `Registered`, or why not.
+    pub registered: Option<Trouble>,
+    /// What of its workflow is not as its owner has it, or was changed there by somebody else.
+    pub differs: Option<String>,
+    /// A workflow of somebody else's on the same job, at the same time.
+    pub foreign: Option<WorkflowId>,
+    /// How often the vendor cut its session short, so that its start was due again.
+    pub cuts: u32,
     /// When both tasks were settled.
     pub finished_at: Option<Timestamp>,
     /// The notifications that it owes, and those that were sent.
@@ -179,6 +192,12 @@ impl Record {
             trouble: None,
             drift: None,
             too_many_starts: false,
+            executor: window.executor,
+            registration: None,
+            registered: None,
+            differs: None,
+            foreign: None,
+            cuts: 0,
             finished_at: None,
             outbox: Outbox::default(),
         }

@@ -57,6 +57,15 @@ pub struct Timings {
     pub delivery_hold: SignedDuration,
     /// Between two lists of all jobs of a key, in which channels are looked for that no window covers. 24 h.
     pub list_again: SignedDuration,
+    /// How long before its start a window is registered with the vendor's scheduler at the latest, and read back for the
+    /// last time. 2 min.
+    pub register_by: SignedDuration,
+    /// How long after its time a start of the vendor's scheduler may be pending before it is cancelled and made here. 60 s.
+    pub step_in_start: SignedDuration,
+    /// The same where it is not known whether there is a workflow. 120 s.
+    pub step_in_unknown: SignedDuration,
+    /// How long after its time a stop of the vendor's scheduler may leave the channel on before it is made here. 15 s.
+    pub step_in_stop: SignedDuration,
     /// How long the name of another installation is left in an account's status before ours is tried again: that one may
     /// have gone. 10 min.
     pub serve_again: SignedDuration,
@@ -94,6 +103,10 @@ impl Default for Timings {
             deliver_before_deletion: s(30),
             delivery_hold: s(30),
             list_again: s(24 * HOUR),
+            register_by: s(2 * MIN),
+            step_in_start: s(60),
+            step_in_unknown: s(2 * MIN),
+            step_in_stop: s(15),
             serve_again: s(10 * MIN),
         }
     }
@@ -150,6 +163,10 @@ impl Timings {
             deliver_before_deletion,
             delivery_hold,
             list_again,
+            register_by,
+            step_in_start,
+            step_in_unknown,
+            step_in_stop,
             serve_again,
         } = Self::default();
         Self {
@@ -177,6 +194,10 @@ impl Timings {
             deliver_before_deletion: deliver_before_deletion / by,
             delivery_hold: delivery_hold / by,
             list_again: list_again / by,
+            register_by: register_by / by,
+            step_in_start: step_in_start / by,
+            step_in_unknown: step_in_unknown / by,
+            step_in_stop: step_in_stop / by,
             serve_again: serve_again / by,
         }
     }
@@ -198,6 +219,12 @@ impl Timings {
             ("channel_turn", self.channel_turn, "believe_answered", self.believe_answered),
             ("poll", self.poll, "poll_slow", self.poll_slow),
             ("poll_slow", self.poll_slow, "believe_unanswered", self.believe_unanswered),
+            // A stop that is under way shows before it is made again.
+            ("step_in_stop", self.step_in_stop, "step_in_start", self.step_in_start),
+            ("step_in_start", self.step_in_start, "step_in_unknown", self.step_in_unknown),
+            // A window that is registered too late is claimed in time.
+            ("claim_ahead", self.claim_ahead, "register_by", self.register_by),
+            ("register_by", self.register_by, "preflight_ahead", self.preflight_ahead),
             ("retry_first", self.retry_first, "retry_most", self.retry_most),
             ("check_retry_first", self.check_retry_first, "check_retry_most", self.check_retry_most),
         ];

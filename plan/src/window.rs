@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::ids::{AccountName, ObjectName, WindowId};
 use crate::reason::Reason;
 use crate::record::Trouble;
+use crate::registration::{Delegation, Executor};
 
 /// What deleting a window does to a channel that it has on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -82,6 +83,10 @@ pub struct Window {
     pub ttl: Option<SignedDuration>,
     /// It has a receiver of notifications, who is told this long ahead. `None`: nobody is told anything.
     pub heads_up: Option<HeadsUp>,
+    /// Who is to make its calls, as object and account have it now. What its record says, once it has one, holds.
+    pub executor: Executor,
+    /// What it is registered with at the vendor's scheduler; `None`: it never is.
+    pub delegation: Option<Delegation>,
     /// Whether the object is being deleted.
     pub deletion: Deletion,
     /// When it was deleted, as the apiserver has it.

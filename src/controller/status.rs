@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use plan::record::have_it_on;
-use plan::{Claim, Memory, OnAir, Phase, ProcessId, Reading, Reason, Record, Task, TermId, Trouble, WindowPlan};
+use plan::{
+    Claim, Executor, Memory, OnAir, Phase, ProcessId, Reading, Reason, Record, Task, TermId, Trouble, WindowPlan,
+};
 
 use crate::api::time::{epoch_seconds, read_status};
 use crate::api::{self, ClaimStatus, JobReading, JobStartStopStatus, TaskStatus};
@@ -61,6 +63,12 @@ pub(super) fn stored_record(stored: &Stored) -> Option<Record> {
         drift: shown(status, "Drifted").and_then(|drifted| Reason::parse(&drifted.reason)),
         too_many_starts: shown(status, "CapacityShort")
             .is_some_and(|short| short.reason == Reason::TooManyStarts.as_str()),
+        executor: Executor::Operator,
+        registration: None,
+        registered: None,
+        differs: None,
+        foreign: None,
+        cuts: 0,
         finished_at: read_status(&status.finished_at),
         outbox: outbox::read(&status.notifications),
     })

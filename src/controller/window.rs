@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
-use plan::{AccountName, Attempt, Claim, Deletion, DeletionPolicy, HeadsUp, ObjectName, Window, WindowId, WindowPlan};
+use plan::{
+    AccountName, Attempt, Claim, Deletion, DeletionPolicy, Executor, HeadsUp, ObjectName, Window, WindowId, WindowPlan,
+};
 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
 use crate::live::JobId;
@@ -223,6 +225,8 @@ impl Stored {
                 start: SignedDuration::from_secs(i64::from(receiver.ahead.0)),
                 stop: SignedDuration::from_secs(i64::from(receiver.ahead.1)),
             }),
+            executor: Executor::Operator,
+            delegation: None,
             deletion: self.deletion,
             deleted_at: self.deleted_at,
             finalizer: self.has_finalizer(),

@@ -40,11 +40,14 @@ impl Breaker {
             | Urgency::RepeatedStop
             | Urgency::FirstStart
             | Urgency::NeededRead
-            | Urgency::StartRead => Passage::Free,
+            | Urgency::StartRead
+            | Urgency::PressingWorkflow => Passage::Free,
             // Reads alone probe; whoever repeats a start reads as well.
             Urgency::RepeatedStart => Passage::Wait(None),
-            Urgency::TurningRead | Urgency::OtherRead | Urgency::DailyList if self.probing => Passage::Wait(None),
-            Urgency::TurningRead | Urgency::OtherRead | Urgency::DailyList => {
+            Urgency::TurningRead | Urgency::Workflow | Urgency::OtherRead | Urgency::DailyList if self.probing => {
+                Passage::Wait(None)
+            }
+            Urgency::TurningRead | Urgency::Workflow | Urgency::OtherRead | Urgency::DailyList => {
                 // A clock that was set back must not put the probe off.
                 let far = probe_at.duration_since(now) > timings.retry_most * 2;
                 if now >= probe_at || far { Passage::Probe } else { Passage::Wait(Some(probe_at)) }

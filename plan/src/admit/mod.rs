@@ -1,7 +1,8 @@
 //! Across the jobs of one load (an endpoint and a key): which of the wanted calls go out now.
 //!
-//! The order is fixed: first stops, first starts, the reads that a pending call needs, reads of turning channels,
-//! repeated stops, repeated starts, other reads, the daily list. A share of the rate and of the connections is kept for first calls
+//! The order is fixed: first stops, first starts, the reads that a pending call needs, reads of turning channels, what the
+//! vendor's scheduler is asked for the sake of something due, repeated stops, repeated starts, what it is asked otherwise,
+//! other reads, the daily list. A share of the rate and of the connections is kept for first calls
 //! and their reads. `Retry-After` is honoured, a 429 shrinks the rate, an outage leaves one probe at a time.
 
 mod breaker;
@@ -66,10 +67,14 @@ pub enum Urgency {
     StartRead,
     /// A channel is turning.
     TurningRead,
+    /// The vendor's scheduler is asked something that a due start or stop hangs on.
+    PressingWorkflow,
     /// A stop is repeated.
     RepeatedStop,
     /// A start is repeated.
     RepeatedStart,
+    /// The vendor's scheduler is asked for what is ahead.
+    Workflow,
     /// Supervision and checks.
     OtherRead,
     /// The list of all jobs, once a day: nothing waits for it.
@@ -85,6 +90,8 @@ impl Urgency {
             Want::Call { verb: Verb::Deactivate, .. } => Self::RepeatedStop,
             Want::Call { verb: Verb::Activate, .. } => Self::RepeatedStart,
             Want::Read { purpose, .. } => Self::of_read(*purpose),
+            Want::Workflow { pressing: true, .. } => Self::PressingWorkflow,
+            Want::Workflow { .. } => Self::Workflow,
         }
     }
 
@@ -100,17 +107,25 @@ impl Urgency {
 
     /// A call, or a read that one needs: it goes out before everything else that is due with it.
     pub fn serves_a_call(self) -> bool {
-        !matches!(self, Self::TurningRead | Self::OtherRead | Self::DailyList)
+        !matches!(self, Self::TurningRead | Self::Workflow | Self::OtherRead | Self::DailyList)
     }
 
     /// May use what is kept in reserve.
     fn reserved(self) -> bool {
-        self <= Self::TurningRead
+        self <= Self::PressingWorkflow
     }
 
     /// Whether the Live API may make it wait for [`Timings::retry_most`] at most.
     fn presses(self) -> bool {
-        matches!(self, Self::FirstStop | Self::RepeatedStop | Self::FirstStart | Self::NeededRead | Self::StartRead)
+        matches!(
+            self,
+            Self::FirstStop
+                | Self::RepeatedStop
+                | Self::FirstStart
+                | Self::NeededRead
+                | Self::StartRead
+                | Self::PressingWorkflow
+        )
     }
 
     fn starts(self) -> bool {

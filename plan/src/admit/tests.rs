@@ -118,18 +118,21 @@ fn passing(load: &Load, now: i64) -> Vec<Urgency> {
     ALL.into_iter().filter(|urgency| !go(&one(*urgency), &mut free.clone(), at(now)).go.is_empty()).collect()
 }
 
-const ALL: [Urgency; 7] = [
+const ALL: [Urgency; 9] = [
     Urgency::FirstStop,
     Urgency::FirstStart,
     Urgency::NeededRead,
     Urgency::TurningRead,
+    Urgency::PressingWorkflow,
     Urgency::RepeatedStop,
     Urgency::RepeatedStart,
+    Urgency::Workflow,
     Urgency::OtherRead,
 ];
 
 /// What the Live API can hold up for half a minute at most, and what its outage cannot hold up at all.
-const PRESSING: [Urgency; 4] = [Urgency::FirstStop, Urgency::FirstStart, Urgency::NeededRead, Urgency::RepeatedStop];
+const PRESSING: [Urgency; 5] =
+    [Urgency::FirstStop, Urgency::FirstStart, Urgency::NeededRead, Urgency::PressingWorkflow, Urgency::RepeatedStop];
 
 #[test]
 fn the_strictest_of_two_accounts_with_one_key_counts_and_no_limit_is_none() {

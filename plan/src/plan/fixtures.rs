@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::{ObjectName, WindowId};
+use crate::registration::Executor;
 use crate::window::{Deletion, DeletionPolicy, Window};
 
 /// Second `s` of the tests' day.
@@ -26,6 +27,8 @@ pub(crate) fn window(id: &str) -> Window {
         deletion_policy: DeletionPolicy::Stop,
         ttl: None,
         heads_up: None,
+        executor: Executor::Operator,
+        delegation: None,
         deletion: Deletion::No,
         deleted_at: None,
         finalizer: true,

@@ -28,6 +28,8 @@ use crate::outbox::{self, Action, Attempt};
 use crate::phase::Phase;
 use crate::reason::Reason;
 use crate::record::{Claim, Record, TaskState, Trouble};
+use crate::registration::{Offer, Registration};
+use crate::scheduler::WorkflowOp;
 use crate::timeline::{Interval, Timeline};
 use crate::timings::Timings;
 use crate::window::Window;
@@ -50,6 +52,10 @@ pub struct Entry {
     pub acknowledged: bool,
     /// The claim that the apiserver has acknowledged: ours, or another process's.
     pub claimed: Option<Claim>,
+    /// The workflow that the apiserver has acknowledged as recorded on it.
+    pub registered: Option<Registration>,
+    /// What the account's scheduler offers it.
+    pub offer: Offer,
     /// Why its account cannot be used, if it cannot.
     pub access: Option<Trouble>,
     /// More starts are due about its own than its load has slots for ([`crate::capacity`]).
@@ -110,6 +116,17 @@ pub enum Want {
         /// When it was due: lateness counts from here.
         planned: Timestamp,
     },
+    /// Ask the vendor's scheduler.
+    Workflow {
+        /// With this account's key.
+        account: AccountName,
+        /// The window that the workflow is recorded on.
+        window: WindowId,
+        /// What.
+        op: WorkflowOp,
+        /// Something that is due hangs on it.
+        pressing: bool,
+    },
 }
 
 /// What should become of our finalizer.
@@ -147,6 +164,17 @@ pub struct WindowPlan {
     pub overdue_since: Option<Timestamp>,
     /// The notification of its outbox that is to be sent now, once its record is stored.
     pub post: Option<Action>,
+    /// Its place among the workflows of its account whose start is pending. `None`: it takes none and wants none.
+    pub place: Option<Place>,
+}
+
+/// A workflow whose start is pending, or is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Its start.
+    pub start: Timestamp,
+    /// It is there, or may be.
+    pub taken: bool,
 }
 
 impl WindowPlan {
@@ -381,6 +409,7 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts, alarm: &mut A
         expires_at: expiry(window, &record),
         overdue_since: overdue.then_some(stop),
         post: record.outbox.wanted(facts.now).map(|delivery| delivery.action),
+        place: None,
         record,
     }
 }

@@ -139,7 +139,7 @@ impl Index {
                 memory.call_sent(verb, &account, windows, attempt, now);
                 LiveRequest::Call { verb, job, id, planned, attempt }
             }
-            Want::Call { .. } => return None,
+            Want::Call { .. } | Want::Workflow { .. } => return None,
         };
         Some(Order { origin: Origin { load: load.clone(), account, probe }, client, sent_at: now, request })
     }
@@ -220,12 +220,13 @@ fn requests(
     let request = |key: &JobKey, want: &Want| {
         let due = match want {
             Want::Call { planned, .. } => *planned,
-            Want::Read { .. } => now,
+            Want::Read { .. } | Want::Workflow { .. } => now,
         };
         Request { urgency: Urgency::of(want), due, job: key.clone() }
     };
     let stands = |(key, want): &(&JobKey, &Want)| match want {
         Want::Call { verb, .. } => fit(key, *verb),
+        Want::Workflow { .. } => true,
         Want::Read { .. } => !listing.answers(queue, key, Urgency::of(want)),
     };
     let list = listing.least.zip(listing.first.as_ref());

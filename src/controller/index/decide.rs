@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use plan::outbox::Action;
 use plan::{
-    AccountName, Deletion, Delivery, DeliveryState, Entry, JobKey, ObjectName, Reason, Recheck, Record, TaskState,
-    Trouble, Want, Window, WindowId,
+    AccountName, Deletion, Delivery, DeliveryState, Entry, JobKey, ObjectName, Offer, Reason, Recheck, Record,
+    TaskState, Trouble, Want, Window, WindowId,
 };
 
 use crate::controller::load::LoadKey;
@@ -131,6 +131,8 @@ impl Index {
                 Entry {
                     window: Window { definition_lacks: self.definition_lacks.clone(), ..stored.window() },
                     acknowledged: stored.acknowledged.started(),
+                    registered: None,
+                    offer: Offer::default(),
                     claimed: stored.acknowledged.claim().cloned(),
                     access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::has_it_on)),
                     short_of_capacity: self.short_of_capacity(&stored.id),
@@ -193,6 +195,6 @@ fn failed_start(record: &Record) -> Option<Reason> {
 
 pub(super) fn account_of(want: &Want) -> &AccountName {
     match want {
-        Want::Read { account, .. } | Want::Call { account, .. } => account,
+        Want::Read { account, .. } | Want::Call { account, .. } | Want::Workflow { account, .. } => account,
     }
 }

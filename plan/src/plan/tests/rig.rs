@@ -17,6 +17,7 @@ use crate::plan::{Entry, FinalizerWish, Plan, Want, plan};
 use crate::reading::Reading;
 use crate::reason::Reason;
 use crate::record::{Claim, Record, TaskState, Trouble};
+use crate::registration::Offer;
 use crate::timings::Timings;
 use crate::window::{Deletion, Window};
 
@@ -468,6 +469,8 @@ impl Rig {
                 record: o.record.clone(),
                 acknowledged: o.stored.as_ref().is_some_and(|r| r.activation.state == TaskState::Finished),
                 claimed: o.stored.as_ref().and_then(|r| r.claim.clone()),
+                registered: o.stored.as_ref().and_then(|r| r.registration.as_deref().cloned()),
+                offer: Offer::default(),
                 access: o.access.clone(),
                 short_of_capacity: o.short_of_capacity,
                 attempt: None,
@@ -570,6 +573,7 @@ impl Rig {
                 let answer = now + if silent { 5000 } else { LOOK };
                 self.flights.push(Flight::Look { asked: now, answer, account });
             }
+            Want::Workflow { .. } => {}
             Want::Call { .. } if self.hold => {
                 self.memory.hold_back(Some(Reason::WaitingForCapacity));
             }

@@ -1,0 +1,291 @@
+//! A window at the vendor's own scheduler: what stands there for it, as recorded.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::ids::{WindowId, WorkflowId};
+use crate::record::TaskState;
+use crate::workflow::workflow_id;
+
+/// Who makes the calls of a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Executor {
+    /// This operator.
+    #[default]
+    Operator,
+    /// The Live API's own scheduler, with which the operator registers the window. The operator steps in where that does
+    /// nothing.
+    LiveScheduler,
+}
+
+impl Executor {
+    /// The word used in spec and status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "Operator",
+            Self::LiveScheduler => "LiveScheduler",
+        }
+    }
+
+    /// The executor that bears this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Operator, Self::LiveScheduler].into_iter().find(|executor| executor.as_str() == word)
+    }
+}
+
+/// By what a workflow is known as ours: the uid of the window that it was made for, and the cluster. It stands at the end
+/// of the workflow's description, the only free field that the vendor's scheduler has (Live API reference, scheduler).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Marker {
+    window: String,
+    cluster: String,
+}
+
+/// Before and after the marker in a description.
+const MARK: (&str, char) = ("[jss:", ']');
+
+/// Longer text in a mark is none of ours: a uid, `@` and a cluster's name.
+const MARK_MAX: usize = 32 + 1 + 63;
+
+impl Marker {
+    /// Of a window's workflow in the cluster of that name; empty: the cluster has none.
+    pub fn new(window: &WindowId, cluster: &str) -> Self {
+        Self { window: workflow_id(window.as_str()), cluster: cluster.to_owned() }
+    }
+
+    /// Reads what [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (window, cluster) = text.split_once('@').unwrap_or((text, ""));
+        let word = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        let reads = !window.is_empty() && text.len() <= MARK_MAX && window.chars().chain(cluster.chars()).all(word);
+        reads.then(|| Self { window: window.to_owned(), cluster: cluster.to_owned() })
+    }
+
+    /// The name of the cluster; empty: it has none.
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    /// The description of a workflow: the user's text, and the marker behind it.
+    pub fn mark(&self, text: Option<&str>) -> String {
+        let (open, close) = MARK;
+        match text.map(str::trim_end).filter(|text| !text.is_empty()) {
+            Some(text) => format!("{text} {open}{self}{close}"),
+            None => format!("{open}{self}{close}"),
+        }
+    }
+
+    /// A workflow's description, taken apart: the user's text, and the marker behind it where one stands.
+    pub fn unmark(description: &str) -> (&str, Option<Self>) {
+        let (open, close) = MARK;
+        let marked = description.trim_end().strip_suffix(close).and_then(|rest| rest.rsplit_once(open));
+        match marked.and_then(|(text, mark)| Some((text, Self::parse(mark)?))) {
+            Some((text, marker)) => (text.trim_end(), Some(marker)),
+            None => (description, None),
+        }
+    }
+}
+
+impl fmt::Display for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.window)?;
+        if self.cluster.is_empty() { Ok(()) } else { write!(f, "@{}", self.cluster) }
+    }
+}
+
+/// The texts of a workflow that the vendor's scheduler takes once and never changes (Live API reference: its update has
+/// times only), each as a short digest: they are compared, and a URL's path may be a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Texts {
+    /// Of the user's description, without the marker; empty: there is none.
+    pub description: String,
+    /// Of the URL of notifications; empty: there is none.
+    pub url: String,
+}
+
+impl Texts {
+    /// Of these texts.
+    pub fn of(description: Option<&str>, url: Option<&str>) -> Self {
+        let digest = |text: Option<&str>| match text.map(str::trim_end).filter(|text| !text.is_empty()) {
+            Some(text) => format!("{:016x}", crate::timings::spread(text, 0)),
+            None => String::new(),
+        };
+        Self { description: digest(description), url: digest(url) }
+    }
+}
+
+/// One half of a workflow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Half {
+    /// When the vendor's scheduler is to call; in whole seconds.
+    pub time: Timestamp,
+    /// So long before a notification goes ahead; zero: none.
+    pub ahead: SignedDuration,
+    /// Where it stands, as last read. `None`: in a word that nobody knows, so that it may still be called.
+    pub state: Option<TaskState>,
+}
+
+impl Half {
+    /// One that is still to be called.
+    pub fn pending(time: Timestamp, ahead: SignedDuration) -> Self {
+        Self { time, ahead, state: Some(TaskState::Pending) }
+    }
+
+    /// It may still be called.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, None | Some(TaskState::Pending))
+    }
+
+    /// It was not called, and will not be.
+    pub fn came_to_nothing(&self) -> bool {
+        matches!(self.state, Some(TaskState::Failed | TaskState::Cancelled))
+    }
+}
+
+/// The workflow that stands for a window at the vendor's scheduler. It is recorded before it is made: a process that dies
+/// between the two leaves word of what may be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// By what it is found.
+    pub marker: Marker,
+    /// The vendor's id. `None`: it is about to be made, or its answer was lost.
+    pub id: Option<WorkflowId>,
+    /// The how-manieth try to make it, from 1: a refused one is recorded anew before it is repeated.
+    pub attempt: u32,
+    /// The start.
+    pub start: Half,
+    /// The stop.
+    pub stop: Half,
+    /// The texts that it bears.
+    pub texts: Texts,
+    /// The vendor sends the window's notifications.
+    pub tells: bool,
+    /// The vendor does not know it any more.
+    pub gone: bool,
+}
+
+impl Registration {
+    /// Nothing more will come of it.
+    pub fn is_over(&self) -> bool {
+        self.gone || (self.id.is_some() && !self.start.is_open() && !self.stop.is_open())
+    }
+
+    /// Whether the vendor's scheduler may still make its start.
+    pub fn may_start(&self) -> bool {
+        !self.gone && self.start.is_open()
+    }
+
+    /// Whether it may still make its stop.
+    pub fn may_stop(&self) -> bool {
+        !self.gone && self.stop.is_open()
+    }
+
+    /// The same workflow, whatever has become of it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.id, &other.id) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            _ => self.marker == other.marker,
+        }
+    }
+}
+
+/// What a window is registered with, as its owner wants it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegation {
+    /// What marks its workflow.
+    pub marker: Marker,
+    /// Its texts.
+    pub texts: Texts,
+    /// An existing workflow that it is to take over.
+    pub adopt: Option<WorkflowId>,
+}
+
+/// Whether the account has room for one more workflow whose start is pending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grant {
+    /// It has, and this one is among the soonest.
+    #[default]
+    Granted,
+    /// It is among the soonest, and a later one has to go first.
+    Making,
+    /// So many are sooner, and take all the room.
+    Waits(u32),
+}
+
+/// What the account's scheduler offers a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// Room for its workflow.
+    pub grant: Grant,
+    /// The list of workflows is known not to be there.
+    pub no_list: bool,
+    /// How long before its start a window is registered at the earliest; zero: as soon as it is seen.
+    pub horizon: SignedDuration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marker(cluster: &str) -> Marker {
+        Marker::new(&WindowId::new("d44cf29f-4f18-4757-ac09-95beb8a0097e"), cluster)
+    }
+
+    #[test]
+    fn the_users_text_comes_back_unchanged_and_the_marker_with_it() {
+        for text in ["My Wednesday broadcast", "ends in [jss:]", "[a] [b]", "Ünïcode ✓", "a [jss:no mark here] b"] {
+            for cluster in ["", "prod-eu"] {
+                let described = marker(cluster).mark(Some(text));
+                assert_eq!(Marker::unmark(&described), (text, Some(marker(cluster))), "{described}");
+            }
+        }
+        assert_eq!(marker("eu").mark(None), "[jss:d44cf29f4f184757ac0995beb8a0097e@eu]");
+        assert_eq!(Marker::unmark("[jss:d44cf29f4f184757ac0995beb8a0097e@eu]"), ("", Some(marker("eu"))));
+    }
+
+    #[test]
+    fn a_description_without_a_marker_is_nobodys() {
+        for text in ["", "My Wednesday broadcast", "[jss:]", "[jss:a b]", "[jss:abc] and more"] {
+            assert_eq!(Marker::unmark(text), (text, None));
+        }
+    }
+
+    #[test]
+    fn texts_differ_where_their_digests_do() {
+        let of = |description, url| Texts::of(description, url);
+        assert_eq!(of(Some("a"), None), of(Some("a "), None), "as the marker stands behind it, trailing space is lost");
+        assert_ne!(of(Some("a"), None), of(Some("b"), None));
+        assert_ne!(of(None, Some("https://a")), of(None, None));
+        assert_eq!(of(Some(""), None), Texts::default());
+    }
+
+    #[test]
+    fn a_workflow_is_over_once_neither_half_can_be_called_any_more() {
+        let at = crate::plan::fixtures::at;
+        let half = |state| Half { time: at(0), ahead: SignedDuration::ZERO, state };
+        let of = |id: Option<&str>, start, stop| Registration {
+            marker: marker(""),
+            id: id.map(WorkflowId::new),
+            attempt: 1,
+            start: half(start),
+            stop: half(stop),
+            texts: Texts::default(),
+            tells: false,
+            gone: false,
+        };
+        use TaskState::{Cancelled, Failed, Finished, Pending};
+        for (start, stop, over) in [
+            (Some(Pending), Some(Pending), false),
+            (Some(Finished), Some(Pending), false),
+            (Some(Finished), None, false),
+            (Some(Finished), Some(Finished), true),
+            (Some(Finished), Some(Cancelled), true),
+            (Some(Failed), Some(Cancelled), true),
+            (Some(Cancelled), Some(Cancelled), true),
+        ] {
+            assert_eq!(of(Some("a"), start, stop).is_over(), over, "{start:?} {stop:?}");
+        }
+        assert!(!of(None, Some(Pending), Some(Pending)).is_over(), "it may be there");
+    }
+}
