@@ -63,7 +63,7 @@ impl Notifier {
 
 async fn post(client: reqwest::Client, notification: Notification, timeout: Duration) -> (u64, Delivery) {
     let Notification { number, url, body, .. } = notification;
-    let post = client.post(url).header(CONTENT_TYPE, "application/json").body(body).timeout(timeout);
+    let post = client.post(url).header(CONTENT_TYPE, "application/json").body(body.to_string()).timeout(timeout);
     let delivery = match post.send().await {
         Ok(answer) => Delivery::Answered(answer.status().as_u16()),
         Err(error) => {

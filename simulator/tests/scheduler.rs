@@ -1,4 +1,5 @@
 //! The vendor's scheduler as its guide documents it: the exchanges to the letter, and what happens at the times.
+#![allow(clippy::unwrap_used, reason = "clippy sees tests in #[test] functions only, not beside them")]
 
 mod common;
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{JOB, SCHEDULER, Scene};
-use serde_json::{Value, json};
+use serde_json::json;
 use simulator::{
     Action, ControlError, Delivery, Fate, NewJob, NewWorkflow, NotificationError, PastHeadsUp, SchedulerSettings,
     Settings, TaskEdit, TaskState, WorkflowEdit, WorkflowRefusal,
@@ -167,7 +167,7 @@ fn a_receiver_is_told_ahead_of_each_task_and_after_it() {
     let now = scene.get(&format!("{SCHEDULER}/{id}"));
     let last = scene.world.notifications(scene.now).last().unwrap().clone();
     assert_eq!(last.url, "https://example.com/callbacks");
-    assert_eq!(last.body, format!(r#"{{"action":"deactivate","workflow":{now}}}"#));
+    assert_eq!(last.body, json!({ "action": "deactivate", "workflow": now }));
     let first = scene.get("/control/notifications")["notifications"][0].clone();
     assert_eq!(first["action"], "notify-activate");
     assert_eq!(first["body"]["workflow"]["activation"]["state"], "pending");
@@ -188,7 +188,7 @@ fn a_failed_activation_is_told_with_its_error_and_nothing_of_the_stop() {
         scene.wait_secs(1_000);
         let due = scene.due();
         assert_eq!(due.len(), 1);
-        let body: Value = serde_json::from_str(&due[0].body).unwrap();
+        let body = &due[0].body;
         assert_eq!((&body["action"], &body["error"]), (&json!("activate"), &error));
         assert_eq!(common::states(&body["workflow"]), "failed/cancelled");
     }

@@ -1,4 +1,5 @@
 //! Where the vendor is silent about its scheduler: each setting, at each of its values.
+#![allow(clippy::unwrap_used, reason = "clippy sees tests in #[test] functions only, not beside them")]
 
 mod common;
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Answer, OneOrMore, bad, exactly, no_such_address, no_such_method, ok, parse};
-use crate::scheduler::{FiringFault, Notification, UnknownFields, WorkflowEdit, parse_new};
+use crate::scheduler::{FiringFault, UnknownFields, WorkflowEdit, parse_new};
 use crate::world::{ControlError, World};
 
 #[derive(Serialize)]
@@ -15,14 +15,6 @@ struct NumberedFault<'a> {
     id: u64,
     #[serde(flatten)]
     fault: &'a FiringFault,
-}
-
-/// Its body as JSON and not as text.
-#[derive(Serialize)]
-struct ToldNotification<'a> {
-    #[serde(flatten)]
-    notification: &'a Notification,
-    body: Value,
 }
 
 impl World {
@@ -45,13 +37,12 @@ impl World {
             (_, []) => Err(no_such_method()),
             (method, [id]) => {
                 match *method {
-                    Method::GET => {}
                     Method::POST | Method::PATCH => {
                         let edit: WorkflowEdit = parse(request.body())?;
                         self.change_workflow(now, id, edit)?;
                     }
                     Method::DELETE if self.remove_workflow(id) => return ok(&json!({ "id": id })),
-                    Method::DELETE => {}
+                    Method::GET | Method::DELETE => {}
                     _ => return Err(no_such_method()),
                 }
                 let report = self.workflow(now, id).ok_or_else(|| ControlError::NoSuchWorkflow((*id).to_owned()))?;
@@ -89,11 +80,6 @@ impl World {
         if request.method() != Method::GET {
             return Err(no_such_method());
         }
-        let told = self.notifications(now).map(|notification| {
-            let body = serde_json::from_str(&notification.body).map_err(|error| bad(&error.to_string()))?;
-            serde_json::to_value(ToldNotification { notification, body }).map_err(|error| bad(&error.to_string()))
-        });
-        let told = told.collect::<Result<Vec<_>, Answer>>()?;
-        ok(&json!({ "notifications": told }))
+        ok(&json!({ "notifications": self.notifications(now).collect::<Vec<_>>() }))
     }
 }

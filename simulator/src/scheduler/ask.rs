@@ -93,7 +93,7 @@ impl World {
         match ask.operation {
             Operation::ScheduleCreate => {
                 let new = parse_new(body?, unknown_fields)?;
-                let id = ask.workflow.clone().unwrap_or_else(|| self.chance.id());
+                let id = ask.workflow.clone().unwrap_or_else(|| self.new_workflow_id());
                 let author = Author { account: ask.account.clone(), key: Some(ask.key.clone()) };
                 self.draft_new(now, id, author, new)
             }

@@ -52,8 +52,8 @@ pub struct Notification {
     pub action: Action,
     /// Where it goes.
     pub url: String,
-    /// What is sent, as text.
-    pub body: String,
+    /// What is sent.
+    pub body: Value,
     /// When it became due, in epoch microseconds.
     pub due_us: i64,
     /// Times that it was handed out to be sent.
@@ -114,7 +114,7 @@ impl World {
     pub(super) fn notify(&mut self, at: Timestamp, action: Action, workflow: &Workflow, error: Option<&Value>) {
         let Some(url) = &workflow.notification_url else { return };
         let body = Body { action, workflow: workflow.shown(&self.settings.scheduler), error };
-        let Ok(body) = serde_json::to_string(&body) else { return };
+        let Ok(body) = serde_json::to_value(&body) else { return };
         let outbox = &mut self.scheduler.outbox;
         let number = outbox.notifications.last_key_value().map_or(0, |(number, _)| *number) + 1;
         outbox.due.insert((at, number));

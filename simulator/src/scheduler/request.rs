@@ -54,7 +54,7 @@ pub struct TaskTimes {
 }
 
 /// The vendor's update body.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct Update {
     pub(super) activation: Option<TaskTimes>,
     pub(super) deactivation: Option<TaskTimes>,

@@ -30,7 +30,7 @@ impl World {
         let now = self.advance(now);
         let job = self.jobs.get(&new.job_id).ok_or_else(|| ControlError::NoSuchJob(new.job_id.clone()))?;
         let author = Author { account: job.account.clone(), key: None };
-        let id = self.chance.id();
+        let id = self.new_workflow_id();
         let workflow = self.draft_new(now, id.clone(), author, new)?;
         self.scheduler.keep(workflow);
         Ok(id)
@@ -72,6 +72,16 @@ impl World {
 
 /// Drafts.
 impl World {
+    /// One that no workflow has: the random source can begin anew.
+    pub(super) fn new_workflow_id(&mut self) -> String {
+        loop {
+            let id = self.chance.id();
+            if self.scheduler.get(&id).is_none() {
+                return id;
+            }
+        }
+    }
+
     pub(super) fn draft_new(
         &mut self,
         now: Timestamp,
