@@ -229,7 +229,8 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Answer> {
     serde_json::from_slice(body).map_err(|error| bad(&error.to_string()))
 }
 
-/// Serde cannot refuse unknown fields beside the flattened ones of an effect; and a misspelt `job` would strike all jobs.
+/// Serde cannot refuse unknown fields beside the flattened ones of an effect; and a misspelt `job` would strike all
+/// jobs.
 fn exactly<T: Serialize + DeserializeOwned>(given: Value) -> Result<T, Answer> {
     let names: Vec<String> = given.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default();
     let thing: T = serde_json::from_value(given).map_err(|error| bad(&error.to_string()))?;

@@ -131,8 +131,8 @@ pub enum Effect {
     DropBefore,
     /// Does what was asked, then closes the connection without an answer.
     DropAfter,
-    /// Does what was asked only so much later, by the rules of then. The four switches of a job, and calls that change a
-    /// workflow.
+    /// Does what was asked only so much later, by the rules of then. The four switches of a job, and calls that change
+    /// a workflow.
     CarryOutLate {
         /// How much later, in milliseconds.
         delay_ms: u64,

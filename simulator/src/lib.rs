@@ -3,8 +3,8 @@
 //! [`World`] is the vendor as a state machine that is handed the time. [`serve`] puts it on a socket, [`InProcess`]
 //! makes it a service inside a process. Over HTTP, `/control/…` does what [`World`]'s methods do in Rust.
 //!
-//! Where the vendor's documentation is silent or contradicts itself, the code says "NOT DOCUMENTED" or names the page it
-//! follows, and [`Settings`] usually has a choice.
+//! Where the vendor's documentation is silent or contradicts itself, the code says "NOT DOCUMENTED" or names the page
+//! it follows, and [`Settings`] usually has a choice.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

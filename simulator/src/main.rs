@@ -12,7 +12,8 @@ use simulator::{
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A Brightcove Live API v1 for jobs and their scheduler, to test and to show clients of it without an account and without a bill.
+/// A Brightcove Live API v1 for jobs and their scheduler, to test and to show clients of it without an account and
+/// without a bill.
 ///
 /// It answers under /v1/jobs as the vendor does: create, read, list, activate, deactivate, and also stop and cancel.
 /// Jobs turn on and off in their own time, switch themselves off when no encoder comes, and count what would be billed.

@@ -42,8 +42,8 @@ pub(crate) enum Late {
     Schedule(Ask),
 }
 
-/// What happens next by itself. Where several fall on one instant, jobs are first, so that a call finds them as they are
-/// then.
+/// What happens next by itself. Where several fall on one instant, jobs are first, so that a call finds them as they
+/// are then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
     Job,

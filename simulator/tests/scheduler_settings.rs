@@ -552,3 +552,16 @@ fn the_settings_are_named_over_the_control_api() {
     let (_, settings) = scene.ask("POST", "/control/settings", r#"{"scheduler":null}"#);
     assert_eq!(settings["scheduler"], serde_json::to_value(SchedulerSettings::default()).unwrap());
 }
+
+#[test]
+fn the_readme_names_every_setting_of_the_scheduler_and_its_values() {
+    let readme = include_str!("../README.md");
+    let section = readme.split("### About the scheduler").nth(1).unwrap().split("\n## ").next().unwrap();
+    let settings = serde_json::to_value(SchedulerSettings::default()).unwrap();
+    for (name, value) in settings.as_object().unwrap() {
+        assert!(section.contains(&format!("`{name}`")), "{name}");
+        if let Some(word) = value.as_str().filter(|_| name != "account_id") {
+            assert!(section.contains(&format!("`{word}`")) || name == "over_quota_answer", "{name}: {word}");
+        }
+    }
+}

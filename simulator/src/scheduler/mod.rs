@@ -60,8 +60,8 @@ impl Scheduler {
         self.workflows.get(id)
     }
 
-    /// Takes a workflow out, to be changed; with [`Scheduler::keep`] the only place where one changes, so that the agenda
-    /// and the count of pending activations are always right.
+    /// Takes a workflow out, to be changed; with [`Scheduler::keep`] the only place where one changes, so that the
+    /// agenda and the count of pending activations are always right.
     fn take(&mut self, id: &str) -> Option<Workflow> {
         let workflow = self.workflows.remove(id)?;
         if let Some((at, _)) = workflow.next_due() {

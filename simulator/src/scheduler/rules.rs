@@ -161,7 +161,8 @@ impl World {
         Ok(workflow)
     }
 
-    /// Before the activation both tasks, after it the stop only (vendor guide: start and stop). It switches nothing off.
+    /// Before the activation both tasks, after it the stop only (vendor guide: start and stop). It switches nothing
+    /// off.
     pub(super) fn draft_cancel(&self, now: Timestamp, mut workflow: Workflow) -> Result<Workflow, WorkflowRefusal> {
         let settings = &self.settings.scheduler;
         if workflow.is_over() {

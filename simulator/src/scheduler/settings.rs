@@ -23,12 +23,13 @@ pub struct SchedulerSettings {
     /// What is shown as `account_id`. CONFLICT: a Video Cloud id in one sample, 32 hexadecimal digits, as of a Live
     /// account, in another (vendor guide: start and stop; vendor reference: clips).
     pub account_id: String,
-    /// Activations that may be pending at once; creating one more is refused. 0: no limit. Six, and Support can raise it
-    /// (vendor page: Scheduling a Live Event).
+    /// Activations that may be pending at once; creating one more is refused. 0: no limit. Six, and Support can raise
+    /// it (vendor page: Scheduling a Live Event).
     pub pending_activations: usize,
     /// What shares these. NOT DOCUMENTED.
     pub pending_activations_of: QuotaScope,
-    /// What one too many answers. NOT DOCUMENTED; the vendor's other limits answer 400 (vendor reference: error messages).
+    /// What one too many answers. NOT DOCUMENTED; the vendor's other limits answer 400 (vendor reference: error
+    /// messages).
     pub over_quota_answer: RefusedAs,
     /// A time that is past when it is given. NOT DOCUMENTED.
     pub past_time: PastTime,
@@ -44,8 +45,8 @@ pub struct SchedulerSettings {
     pub max_description: usize,
     /// A job that is not static. The vendor guide (start and stop) wants a static one, and does not say when it looks.
     pub not_static: NotStatic,
-    /// `"redundant_group": true`. CONFLICT: in the vendor reference, and "currently unsupported" (vendor page: Scheduling
-    /// a Live Event).
+    /// `"redundant_group": true`. CONFLICT: in the vendor reference, and "currently unsupported" (vendor page:
+    /// Scheduling a Live Event).
     pub redundant_groups: RedundantGroups,
     /// Fields that the bodies do not have. NOT DOCUMENTED.
     pub unknown_fields: UnknownFields,
@@ -91,8 +92,8 @@ pub struct SchedulerSettings {
     pub past_heads_up: PastHeadsUp,
     /// The shape of a notification's `error`. NOT DOCUMENTED.
     pub notification_error: NotificationError,
-    /// Further attempts at a notification that was not answered with a 2xx. NOT DOCUMENTED; 50 for those of jobs (vendor
-    /// guide: Live API notifications).
+    /// Further attempts at a notification that was not answered with a 2xx. NOT DOCUMENTED; 50 for those of jobs
+    /// (vendor guide: Live API notifications).
     pub notification_retries: u32,
     /// Milliseconds between them.
     pub notification_retry_ms: u64,
