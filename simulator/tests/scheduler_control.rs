@@ -5,8 +5,8 @@ mod common;
 use common::{JOB, SCHEDULER, Scene};
 use serde_json::json;
 use simulator::{
-    Action, ControlError, Delivery, Fate, NewJob, NewWorkflow, NotificationError, PastHeadsUp, SchedulerSettings,
-    Settings, TaskEdit, TaskState, WorkflowEdit, WorkflowRefusal,
+    Action, ControlError, Delivery, Fate, NewJob, NewWorkflow, Notification, NotificationError, PastHeadsUp,
+    SchedulerSettings, Settings, TaskEdit, TaskState, WorkflowEdit, WorkflowRefusal, WorkflowReport,
 };
 
 #[test]
@@ -244,6 +244,20 @@ fn a_notification_that_is_not_accepted_is_lost_or_sent_again() {
         let notification = scene.world.notifications(scene.now).next().unwrap();
         assert_eq!((notification.fate, notification.attempts), (fate, attempts));
     }
+}
+
+#[test]
+fn what_the_control_api_tells_is_what_rust_has() {
+    let mut scene = Scene::new(Settings::default());
+    scene.scheduled(&scene.told_window(600, 900));
+    scene.wait_secs(700);
+    scene.due();
+    let workflows = scene.get("/control/workflows")["workflows"].clone();
+    let workflows: Vec<WorkflowReport> = serde_json::from_value(workflows).unwrap();
+    assert_eq!(workflows, scene.world.workflows(scene.now));
+    let notifications = scene.get("/control/notifications")["notifications"].clone();
+    let notifications: Vec<Notification> = serde_json::from_value(notifications).unwrap();
+    assert!(notifications.iter().eq(scene.world.notifications(scene.now)) && notifications.len() == 2);
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Scheduler {
         [self.next_due(), self.outbox.next_due()].into_iter().flatten().min()
     }
 
-    /// Whatever the API knows of it still.
+    /// Also one that the API has forgotten.
     fn get(&self, id: &str) -> Option<&Workflow> {
         self.workflows.get(id)
     }

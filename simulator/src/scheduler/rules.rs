@@ -111,7 +111,7 @@ impl World {
         if key.is_some() && self.is_over_quota(&account, &new.job_id) {
             return Err(WorkflowRefusal::OverQuota);
         }
-        let mut workflow = Workflow {
+        Ok(Workflow {
             id,
             account,
             job: new.job_id,
@@ -124,9 +124,7 @@ impl World {
             firings: Vec::new(),
             oblivion: None,
             gone: false,
-        };
-        workflow.settle(now, &self.settings.scheduler);
-        Ok(workflow)
+        })
     }
 
     pub(super) fn draft_update(
@@ -207,9 +205,7 @@ impl World {
             match state {
                 Some(TaskState::Pending) => {
                     let times = TaskTimes { time_utc: task.time_utc, notification: task.notification };
-                    let armed = self.arm(now, times);
-                    let task = workflow.task_mut(kind);
-                    *task = Task { shows_state: task.shows_state.take(), ..armed };
+                    self.rearm(now, &mut workflow, kind, times);
                 }
                 Some(state) => task.end(state),
                 None => {}
@@ -248,11 +244,15 @@ impl World {
         let times: Vec<TaskTimes> = changes.iter().map(|(_, times)| *times).collect();
         check_notifications(workflow.notification_url.as_deref(), &times)?;
         for (kind, times) in changes {
-            let armed = self.arm(now, *times);
-            let task = workflow.task_mut(*kind);
-            *task = Task { shows_state: task.shows_state.take(), ..armed };
+            self.rearm(now, workflow, *kind, *times);
         }
         Ok(())
+    }
+
+    fn rearm(&mut self, now: Timestamp, workflow: &mut Workflow, kind: TaskKind, times: TaskTimes) {
+        let armed = self.arm(now, times);
+        let task = workflow.task_mut(kind);
+        *task = Task { shows_state: task.shows_state.take(), ..armed };
     }
 
     /// The times that are given, and the window that they make.
