@@ -1,5 +1,7 @@
 //! `LiveAccounts` as the index keeps them: where calls go, with which key, and how much an account allows.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta;
@@ -7,7 +9,7 @@ use plan::admit::Limits;
 use plan::conditions::{Condition, Health, Said, Status};
 use plan::serving::Serving;
 use plan::skew::Skew;
-use plan::{DeletionPolicy, ObjectName, Reason, Trouble};
+use plan::{DeletionPolicy, Executor, ObjectName, Quota, Reason, Trouble};
 use serde_json::json;
 
 use crate::api::{self, LiveAccount, LiveAccountStatus};
@@ -54,6 +56,7 @@ pub(super) struct Account {
     secret_key: String,
     pub(super) defaults: Defaults,
     limits: Limits,
+    quota: Quota,
     /// What the HTTP interface and notifications answer as `account_id`.
     pub(super) shown_as: Option<String>,
     /// It opted in to the HTTP interface.
@@ -111,7 +114,7 @@ pub(super) fn read(raw: Raw<LiveAccount>) -> Result<Read<LiveAccount>, String> {
 
 impl Account {
     /// Reads the object. The key comes apart from it, by [`Account::take_secret`].
-    pub(super) fn parse(read: Read<LiveAccount>, dialling: &Dialling, flag: DeletionPolicy) -> Self {
+    pub(super) fn parse(read: Read<LiveAccount>, dialling: &Dialling, flags: &Defaults) -> Self {
         let Read { object, left_out } = read;
         let name = name_of(&object);
         let unreadable = unreadable(&name, &left_out);
@@ -121,7 +124,9 @@ impl Account {
         let spec = object.spec;
         // What cannot be read may be the wish to keep them.
         let ttl = spec.defaults.ttl_seconds_after_finished.filter(|_| unreadable.is_none());
-        let policy = spec.defaults.deletion_policy.map_or(flag, DeletionPolicy::from);
+        let policy = spec.defaults.deletion_policy.map_or(flags.deletion_policy, DeletionPolicy::from);
+        // What cannot be read may say otherwise, and who makes a window's calls is settled once.
+        let executor = unreadable.is_none().then(|| spec.defaults.executor.map(Executor::from).unwrap_or_default());
         let listed = object.status.as_ref().and_then(|status| Listed::read(&status.uncovered));
         Self {
             uid: object.metadata.uid.unwrap_or_default(),
@@ -138,11 +143,17 @@ impl Account {
                 deletion_policy: policy,
                 activation_lead: SignedDuration::from_secs(i64::from(spec.defaults.activation_lead_seconds)),
                 ttl: ttl.map(|s| SignedDuration::from_secs(i64::from(s))),
+                executor,
+                cluster: Arc::clone(&flags.cluster),
             },
             limits: Limits {
                 simultaneous_activations: spec.limits.simultaneous_activations,
                 requests_per_second: spec.limits.requests_per_second,
                 concurrent_requests: spec.limits.concurrent_requests,
+            },
+            quota: Quota {
+                pending_activations: spec.limits.pending_activations,
+                ahead: SignedDuration::from_hours(24 * i64::from(spec.limits.register_ahead_days)),
             },
             shown_as: spec.account_id,
             gateway: spec.gateway.enabled,
@@ -168,6 +179,7 @@ impl Account {
             && self.secret_key == other.secret_key
             && self.defaults == other.defaults
             && self.limits == other.limits
+            && self.quota == other.quota
             && self.deleting == other.deleting
             && self.unreadable == other.unreadable
     }
@@ -182,8 +194,9 @@ impl Account {
             endpoint: before.endpoint.clone(),
             secret: before.secret.clone(),
             secret_key: before.secret_key.clone(),
-            defaults: before.defaults,
+            defaults: before.defaults.clone(),
             limits: before.limits,
+            quota: before.quota,
             signing: before.signing.clone(),
             ..self
         }
@@ -363,6 +376,11 @@ impl Account {
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }
+
+    /// How much of the vendor's scheduler its windows may take.
+    pub(super) fn quota(&self) -> Quota {
+        self.quota
+    }
 }
 
 /// A condition that this version writes.
@@ -408,4 +426,62 @@ fn endpoint(named: Option<&str>, allowed: &[Endpoint]) -> Result<Endpoint, Troub
 
 fn trouble(reason: Reason, message: impl Into<String>) -> Trouble {
     Trouble { reason, message: message.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::live::TransportError;
+
+    fn account(spec: &Value) -> Account {
+        let mut whole = json!({ "apiKeySecretRef": { "name": "bcov-live" } });
+        for (field, value) in spec.as_object().unwrap() {
+            whole[field] = value.clone();
+        }
+        let object = json!({
+            "apiVersion": "scheduler.bcovlive.io/v1alpha1",
+            "kind": "LiveAccount",
+            "metadata": { "name": "default", "namespace": "live" },
+            "spec": whole,
+        });
+        let raw: Raw<LiveAccount> = serde_json::from_value(object).unwrap();
+        let dialling = Dialling {
+            transport: Transport::new(tower::service_fn(|_| async { Err(TransportError::Lost(String::new())) })),
+            timeouts: Timeouts::default(),
+            allowed: vec![Endpoint::vendor()],
+        };
+        let flags = Defaults { cluster: "prod-eu".into(), ..Defaults::default() };
+        Account::parse(read(raw).unwrap(), &dialling, &flags)
+    }
+
+    #[test]
+    fn an_account_that_says_nothing_has_the_vendors_quota_and_its_windows_are_the_operators() {
+        let account = account(&json!({}));
+        assert_eq!(account.quota(), Quota::default());
+        assert_eq!(account.defaults.executor, Some(Executor::Operator));
+        assert_eq!(&*account.defaults.cluster, "prod-eu");
+    }
+
+    #[test]
+    fn an_accounts_quota_and_executor_are_as_it_says() {
+        let account = account(&json!({
+            "defaults": { "executor": "LiveScheduler" },
+            "limits": { "pendingActivations": 12, "registerAheadDays": 0 },
+        }));
+        assert_eq!(account.quota(), Quota { pending_activations: 12, ahead: SignedDuration::ZERO });
+        assert_eq!(account.defaults.executor, Some(Executor::LiveScheduler));
+    }
+
+    #[test]
+    fn an_account_that_cannot_be_fully_read_says_nothing_of_an_executor() {
+        for spec in
+            [json!({ "defaults": { "executor": "Studio" } }), json!({ "limits": { "pendingActivations": "6" } })]
+        {
+            let account = account(&spec);
+            assert!(account.unreadable.is_some());
+            assert_eq!(account.defaults.executor, None, "who makes a window's calls is settled once");
+        }
+    }
 }

@@ -1,10 +1,13 @@
 //! A JobStartStop as the index keeps it: parsed once, at the edge, into a compact record.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use plan::{
-    AccountName, Attempt, Claim, Deletion, DeletionPolicy, Executor, HeadsUp, ObjectName, Window, WindowId, WindowPlan,
+    AccountName, Attempt, Claim, Delegation, Deletion, DeletionPolicy, Executor, HeadsUp, Marker, ObjectName,
+    ProcessId, Record, Texts, Window, WindowId, WindowPlan, WorkflowId,
 };
 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
@@ -15,17 +18,22 @@ use super::apiserver::version_number;
 use super::attempts::Attempts;
 use super::foreign;
 use super::raw::{Raw, Read};
+use super::registered;
 use super::status;
 
 /// The finalizer under which a window keeps its object until its duty is over.
 pub const FINALIZER: &str = "scheduler.bcovlive.io/stop";
 
 /// What applies where an object says nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Defaults {
     pub(super) deletion_policy: DeletionPolicy,
     pub(super) activation_lead: SignedDuration,
     pub(super) ttl: Option<SignedDuration>,
+    /// `None`: nobody can tell, since the account is not there or cannot be fully read.
+    pub(super) executor: Option<Executor>,
+    /// The cluster's name; empty: it has none.
+    pub(super) cluster: Arc<str>,
 }
 
 /// What the spec says, in types.
@@ -47,6 +55,11 @@ pub(super) struct Spec {
     lead: SignedDuration,
     own_ttl: Option<SignedDuration>,
     ttl: Option<SignedDuration>,
+    own_executor: Option<Executor>,
+    /// As it applies: object, then account. `None`: nobody can tell yet.
+    executor: Option<Executor>,
+    /// What the vendor's scheduler is told of it. `None`: it is told nothing, since this operator makes the calls.
+    workflow: Option<Box<WorkflowWords>>,
     /// Who is told of it, if anybody is.
     pub(super) receiver: Option<Box<Receiver>>,
     /// What of the object could not be read, if anything.
@@ -68,6 +81,23 @@ pub(super) struct Receiver {
 impl std::fmt::Debug for Receiver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Receiver").field("ahead", &self.ahead).finish_non_exhaustive()
+    }
+}
+
+/// What of a window only its workflow at the vendor's scheduler bears. Few windows have one, so that none of it is kept
+/// for the others.
+#[derive(Clone, Debug)]
+struct WorkflowWords {
+    description: Option<Box<str>>,
+    adopt: Option<WorkflowId>,
+    cluster: Arc<str>,
+}
+
+impl Spec {
+    /// What its workflow at the vendor's scheduler bears: description and `notificationURL`. The URL may be a secret.
+    pub(super) fn workflow_texts(&self) -> (Option<&str>, Option<&str>) {
+        let description = self.workflow.as_ref().and_then(|workflow| workflow.description.as_deref());
+        (description, self.receiver.as_ref().map(|receiver| &*receiver.url))
     }
 }
 
@@ -130,13 +160,24 @@ impl Stored {
     fn parse(object: JobStartStop, left_out: Vec<String>) -> Result<Self, Unusable> {
         let (times, unread_time) = times(&object)?;
         let account_unread = left_out.iter().any(|what| what.starts_with("spec.accountRef"));
-        let strange = object.status.as_ref().and_then(foreign::strange_state);
+        let strange = object.status.as_ref().and_then(foreign::strange_word);
         let unread: Vec<String> = left_out.into_iter().chain(unread_time).chain(strange).collect();
         let metadata = object.metadata;
         let namespace = metadata.namespace.clone().ok_or(Unusable::Metadata("namespace"))?;
         let name = ObjectName::new(namespace.clone(), metadata.name.clone().ok_or(Unusable::Metadata("name"))?);
         let spec = object.spec;
         let own_policy = spec.deletion_policy.map(DeletionPolicy::from);
+        let own_executor = spec.executor.map(Executor::from);
+        let acknowledged = Acknowledged::of(object.status.as_ref());
+        // Its account may still say that it is the vendor's scheduler, until the answer is stored.
+        let registers = acknowledged.executor().or(own_executor) != Some(Executor::Operator);
+        let workflow = registers.then(|| {
+            Box::new(WorkflowWords {
+                description: spec.description.as_deref().map(Into::into),
+                adopt: spec.adopt_workflow_id.as_deref().and_then(registered::id),
+                cluster: Arc::default(),
+            })
+        });
         Ok(Self {
             id: WindowId::new(metadata.uid.clone().ok_or(Unusable::Metadata("uid"))?),
             name,
@@ -161,6 +202,9 @@ impl Stored {
                 lead: SignedDuration::ZERO,
                 own_ttl: spec.ttl_seconds_after_finished.map(|s| SignedDuration::from_secs(i64::from(s))),
                 ttl: None,
+                own_executor,
+                executor: own_executor,
+                workflow,
                 receiver: spec.notification_url.map(|url| {
                     Box::new(Receiver {
                         url: url.into(),
@@ -171,7 +215,7 @@ impl Stored {
                 undecodable: (!unread.is_empty()).then(|| unread.join("; ")),
                 account_unread,
             },
-            acknowledged: Acknowledged::of(object.status.as_ref()),
+            acknowledged,
             planned: None,
             planned_generation: 0,
             attempt: None,
@@ -204,6 +248,27 @@ impl Stored {
         self.spec.deletion_policy = self.spec.own_deletion_policy.unwrap_or(defaults.deletion_policy);
         self.spec.lead = defaults.activation_lead;
         self.spec.ttl = self.spec.own_ttl.or(defaults.ttl);
+        self.spec.executor = self.spec.own_executor.or(defaults.executor);
+        if let Some(workflow) = &mut self.spec.workflow {
+            workflow.cluster = Arc::clone(&defaults.cluster);
+        }
+    }
+
+    /// Who makes its calls: what is stored, once it is, and what object and account say until then. `None`: nobody can
+    /// tell yet.
+    pub(super) fn executor(&self) -> Option<Executor> {
+        self.acknowledged.executor().or(self.spec.executor)
+    }
+
+    /// What it is registered with at the vendor's scheduler, where that makes its calls.
+    fn delegation(&self) -> Option<Delegation> {
+        let workflow = self.spec.workflow.as_ref().filter(|_| self.executor() == Some(Executor::LiveScheduler))?;
+        let (description, url) = self.spec.workflow_texts();
+        Some(Delegation {
+            marker: Marker::new(&self.id, &workflow.cluster),
+            texts: Texts::of(description, url),
+            adopt: workflow.adopt.clone(),
+        })
     }
 
     /// The window as its owner wants it now.
@@ -225,8 +290,8 @@ impl Stored {
                 start: SignedDuration::from_secs(i64::from(receiver.ahead.0)),
                 stop: SignedDuration::from_secs(i64::from(receiver.ahead.1)),
             }),
-            executor: Executor::Operator,
-            delegation: None,
+            executor: self.spec.executor.unwrap_or_default(),
+            delegation: self.delegation(),
             deletion: self.deletion,
             deleted_at: self.deleted_at,
             finalizer: self.has_finalizer(),
@@ -252,8 +317,9 @@ impl Stored {
         }
     }
 
-    /// Takes over a newer version of the object. What was planned stays: a settled state never goes backwards.
-    pub(super) fn renew(&mut self, newer: Self) {
+    /// Takes over a newer version of the object. What was planned stays: a settled state never goes backwards. `us`: this
+    /// process, once it leads.
+    pub(super) fn renew(&mut self, newer: Self, us: Option<&ProcessId>) {
         let (mut planned, planned_generation) = (self.planned.take(), self.planned_generation);
         if planned.as_ref().is_some_and(|planned| status::is_ahead(&newer, &planned.record)) {
             // Another process has come further with it: what it stored is never taken back by what was planned here.
@@ -264,12 +330,24 @@ impl Stored {
             // Ours, come back; or another process's, which is to be reckoned with whatever was planned.
             planned.record.claim = claim.cloned().or(planned.record.claim.take());
         }
+        if let Some(planned) = &mut planned {
+            self.reckon_with_anothers(&newer, us, &mut planned.record);
+        }
         // What was found out about a deletion holds for it.
         let deletion = if newer.deletion == Deletion::No { Deletion::No } else { self.deletion.max(newer.deletion) };
         let (writes, expiry, cut) = (self.writes, self.expiry, self.cut.take());
         let (claimed_elsewhere, attempt) = (self.claimed_elsewhere.take(), self.attempt.take());
         *self =
             Self { deletion, planned, planned_generation, attempt, writes, cut, claimed_elsewhere, expiry, ..newer };
+    }
+
+    /// A workflow that another process has recorded since may be there, whatever was planned here.
+    fn reckon_with_anothers(&self, newer: &Self, us: Option<&ProcessId>, planned: &mut Record) {
+        let Some(theirs) = newer.acknowledged.registered().filter(|theirs| Some(&theirs.by) != us) else { return };
+        let known = self.acknowledged.registered();
+        if known.is_none_or(|known| (&known.by, known.attempt) != (&theirs.by, theirs.attempt)) {
+            planned.registration = Some(Box::new(theirs.clone()));
+        }
     }
 
     /// Whether this version of the object is older than `other`.
@@ -311,4 +389,142 @@ fn times(object: &JobStartStop) -> Result<(api::SpecTimes, Option<String>), Unus
 /// Name of an object for logs, whatever else is wrong with it.
 pub(super) fn name_of(object: &impl ResourceExt) -> ObjectName {
     ObjectName::new(object.namespace().unwrap_or_default(), object.name_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use plan::{Half, Registration, Slot, TaskState};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::controller::fixtures::{planned, status_of, window};
+
+    fn account(executor: Option<Executor>) -> Defaults {
+        Defaults { executor, cluster: "prod-eu".into(), ..Defaults::default() }
+    }
+
+    fn resolved(spec: &Value, status: &Value, executor: Option<Executor>) -> Stored {
+        let mut stored = window(spec, status);
+        stored.resolve(&account(executor));
+        stored
+    }
+
+    #[test]
+    fn the_object_names_the_executor_before_its_account_and_what_is_stored_before_both() {
+        use Executor::{LiveScheduler, Operator};
+        let rows: [(Option<&str>, Option<Executor>, &str, Option<Executor>); 9] = [
+            (None, None, "", None),
+            (None, Some(Operator), "", Some(Operator)),
+            (None, Some(LiveScheduler), "", Some(LiveScheduler)),
+            (Some("Operator"), Some(LiveScheduler), "", Some(Operator)),
+            (Some("LiveScheduler"), Some(Operator), "", Some(LiveScheduler)),
+            (Some("LiveScheduler"), None, "", Some(LiveScheduler)),
+            (None, Some(LiveScheduler), "Operator", Some(Operator)),
+            (None, Some(Operator), "LiveScheduler", Some(LiveScheduler)),
+            (None, None, "LiveScheduler", Some(LiveScheduler)),
+        ];
+        for (own, account, stored, expected) in rows {
+            let spec = own.map_or(json!({}), |own| json!({ "executor": own }));
+            let found = resolved(&spec, &json!({ "executor": stored }), account);
+            assert_eq!(found.executor(), expected, "{own:?} {account:?} {stored:?}");
+            let registers = expected == Some(LiveScheduler);
+            assert_eq!(found.window().delegation.is_some(), registers, "{own:?} {account:?} {stored:?}");
+        }
+    }
+
+    #[test]
+    fn a_plan_made_before_the_account_was_there_follows_the_account() {
+        let mut stored = resolved(&json!({}), &Value::Null, None);
+        stored.planned = Some(planned(&stored, Record::new(&stored.window())));
+        assert_eq!(status::record(&stored).unwrap().executor, Executor::Operator);
+        stored.resolve(&account(Some(Executor::LiveScheduler)));
+        assert_eq!(status::record(&stored).unwrap().executor, Executor::LiveScheduler);
+    }
+
+    #[test]
+    fn a_window_is_registered_with_its_uid_its_cluster_and_its_texts() {
+        let spec = json!({
+            "executor": "LiveScheduler",
+            "adoptWorkflowID": "0a1b",
+            "notificationURL": "https://example.com/live/callbacks",
+        });
+        let stored = resolved(&spec, &Value::Null, None);
+        let (description, url) = (Some("My Wednesday broadcast"), Some("https://example.com/live/callbacks"));
+        assert_eq!(stored.spec.workflow_texts(), (description, url));
+        let delegation = stored.window().delegation.unwrap();
+        assert_eq!(delegation.marker.to_string(), "d44cf29f4f184757ac0995beb8a0097e@prod-eu");
+        assert_eq!(delegation.texts, Texts::of(description, url));
+        assert_eq!(delegation.adopt, Some(WorkflowId::new("0a1b")));
+        assert!(!format!("{stored:?}").contains("callbacks"), "its path may be a secret");
+    }
+
+    #[test]
+    fn a_text_is_kept_only_where_somebody_may_be_told_it() {
+        for (own, stored, kept) in [
+            (Some("Operator"), "", false),
+            (None, "Operator", false),
+            (None, "", true),
+            (Some("LiveScheduler"), "LiveScheduler", true),
+        ] {
+            let spec = own.map_or(json!({}), |own| json!({ "executor": own }));
+            let window = window(&spec, &json!({ "executor": stored }));
+            assert_eq!(window.spec.workflow_texts().0.is_some(), kept, "{own:?} {stored:?}");
+        }
+    }
+
+    fn registered_by(process: &str, attempt: u32, id: Option<&str>) -> Box<Registration> {
+        let slot = Slot { time: Timestamp::UNIX_EPOCH, ahead: SignedDuration::ZERO };
+        let half = Half { slot, state: Some(TaskState::Pending) };
+        Box::new(Registration {
+            marker: Marker::new(&WindowId::new("d44c"), ""),
+            id: id.map(WorkflowId::new),
+            by: ProcessId::new(process),
+            attempt,
+            start: half,
+            stop: half,
+            asked: (slot, slot),
+            texts: Texts::default(),
+            tells: false,
+            gone: false,
+            cleared: false,
+        })
+    }
+
+    /// What is planned once this process, `us`, has seen what is stored now.
+    fn planned_after(
+        before: Option<Box<Registration>>,
+        planning: Option<Box<Registration>>,
+        now: Option<Box<Registration>>,
+    ) -> Option<Box<Registration>> {
+        let spec = json!({ "executor": "LiveScheduler" });
+        let with = |registration| {
+            let new = window(&spec, &Value::Null);
+            let record = Record { registration, ..Record::new(&new.window()) };
+            let status = serde_json::to_value(status_of(&new, &record)).unwrap();
+            (window(&spec, &status), record)
+        };
+        let (mut stored, _) = with(before);
+        let (_, record) = with(planning);
+        stored.planned = Some(planned(&stored, record));
+        stored.renew(with(now).0, Some(&ProcessId::new("us")));
+        stored.planned.unwrap().record.registration
+    }
+
+    #[test]
+    fn a_workflow_that_another_process_recorded_meanwhile_is_reckoned_with() {
+        let (ours, theirs) = (registered_by("us", 1, None), registered_by("them", 1, None));
+        assert_eq!(planned_after(None, Some(ours.clone()), Some(theirs.clone())), Some(theirs.clone()));
+        assert_eq!(planned_after(None, None, Some(theirs.clone())), Some(theirs.clone()));
+        let again = registered_by("them", 2, None);
+        assert_eq!(planned_after(Some(theirs), Some(ours), Some(again.clone())), Some(again));
+    }
+
+    #[test]
+    fn what_comes_back_of_ones_own_takes_nothing_back() {
+        let (sent, made) = (registered_by("us", 1, None), registered_by("us", 1, Some("0a")));
+        assert_eq!(planned_after(None, Some(made.clone()), Some(sent.clone())), Some(made));
+        assert_eq!(planned_after(None, None, Some(sent)), None, "it was let go of since");
+        let (theirs, read) = (registered_by("them", 1, None), registered_by("them", 1, Some("0a")));
+        assert_eq!(planned_after(Some(theirs), None, Some(read)), None, "a workflow of an earlier process, the same");
+    }
 }

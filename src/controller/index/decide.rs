@@ -131,7 +131,7 @@ impl Index {
                 Entry {
                     window: Window { definition_lacks: self.definition_lacks.clone(), ..stored.window() },
                     acknowledged: stored.acknowledged.started(),
-                    registered: None,
+                    registered: stored.acknowledged.registered().cloned(),
                     offer: Offer::default(),
                     claimed: stored.acknowledged.claim().cloned(),
                     access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::has_it_on)),
