@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ids::{WindowId, WorkflowId};
+use crate::ids::{ProcessId, WindowId, WorkflowId};
 use crate::record::TaskState;
 use crate::workflow::workflow_id;
 
@@ -115,21 +115,33 @@ impl Texts {
     }
 }
 
-/// One half of a workflow.
+/// When the vendor's scheduler is to call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Half {
-    /// When the vendor's scheduler is to call; in whole seconds.
+pub struct Slot {
+    /// In whole seconds.
     pub time: Timestamp,
     /// So long before a notification goes ahead; zero: none.
     pub ahead: SignedDuration,
-    /// Where it stands, as last read. `None`: in a word that nobody knows, so that it may still be called.
+}
+
+/// One half of a workflow, as last shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Half {
+    /// When it is called.
+    pub slot: Slot,
+    /// Where it stands. `None`: in a word that nobody knows, so that it may still be called.
     pub state: Option<TaskState>,
 }
 
 impl Half {
     /// One that is still to be called.
-    pub fn pending(time: Timestamp, ahead: SignedDuration) -> Self {
-        Self { time, ahead, state: Some(TaskState::Pending) }
+    pub fn pending(slot: Slot) -> Self {
+        Self { slot, state: Some(TaskState::Pending) }
+    }
+
+    /// It was called.
+    pub fn is_spent(&self) -> bool {
+        self.state == Some(TaskState::Finished)
     }
 
     /// It may still be called.
@@ -151,18 +163,25 @@ pub struct Registration {
     pub marker: Marker,
     /// The vendor's id. `None`: it is about to be made, or its answer was lost.
     pub id: Option<WorkflowId>,
-    /// The how-manieth try to make it, from 1: a refused one is recorded anew before it is repeated.
+    /// The process that makes it, and the how-manieth try to make it, from 1: one that was refused is recorded anew before
+    /// it is repeated.
+    pub by: ProcessId,
+    /// See `by`.
     pub attempt: u32,
-    /// The start.
+    /// The start, as last shown.
     pub start: Half,
-    /// The stop.
+    /// The stop, as last shown.
     pub stop: Half,
+    /// When we last asked for the start and for the stop: what is shown otherwise was changed by somebody else.
+    pub asked: (Slot, Slot),
     /// The texts that it bears.
     pub texts: Texts,
     /// The vendor sends the window's notifications.
     pub tells: bool,
-    /// The vendor does not know it any more.
+    /// The vendor does not have it: it took it never, or has it no more.
     pub gone: bool,
+    /// It made its start when nobody wanted that any more, and the channel was read off since.
+    pub cleared: bool,
 }
 
 impl Registration {
@@ -262,19 +281,23 @@ mod tests {
 
     #[test]
     fn a_workflow_is_over_once_neither_half_can_be_called_any_more() {
+        use TaskState::{Cancelled, Failed, Finished, Pending};
         let at = crate::plan::fixtures::at;
-        let half = |state| Half { time: at(0), ahead: SignedDuration::ZERO, state };
+        let slot = Slot { time: at(0), ahead: SignedDuration::ZERO };
+        let half = |state| Half { slot, state };
         let of = |id: Option<&str>, start, stop| Registration {
             marker: marker(""),
             id: id.map(WorkflowId::new),
+            by: ProcessId::new("p"),
             attempt: 1,
             start: half(start),
             stop: half(stop),
+            asked: (slot, slot),
             texts: Texts::default(),
             tells: false,
             gone: false,
+            cleared: false,
         };
-        use TaskState::{Cancelled, Failed, Finished, Pending};
         for (start, stop, over) in [
             (Some(Pending), Some(Pending), false),
             (Some(Finished), Some(Pending), false),

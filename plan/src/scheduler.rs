@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::ids::{AccountName, WindowId, WorkflowId};
 use crate::reason::Reason;
-use crate::registration::{Half, Marker, Texts};
+use crate::registration::{Half, Marker, Slot, Texts};
 
 /// A workflow of the job, as an answer shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,9 +30,9 @@ pub enum WorkflowOp {
         /// The how-manieth try, as recorded.
         attempt: u32,
         /// Its start.
-        start: Half,
+        start: Slot,
         /// Its stop.
-        stop: Half,
+        stop: Slot,
         /// With the window's URL of notifications.
         tells: bool,
     },
@@ -41,9 +41,9 @@ pub enum WorkflowOp {
         /// Which.
         id: WorkflowId,
         /// Its start from now on.
-        start: Option<Half>,
+        start: Option<Slot>,
         /// Its stop from now on.
-        stop: Option<Half>,
+        stop: Option<Slot>,
     },
     /// Cancel what of it is pending.
     Cancel {
@@ -138,6 +138,8 @@ pub struct Scheduler {
     pub(crate) call: Option<WorkflowCall>,
     /// Requests in a row that brought no good answer.
     pub(crate) failures: u32,
+    /// The last workflow that was changed or cancelled, how often in a row, and when last.
+    pub(crate) changed: Option<(WorkflowId, u32, Timestamp)>,
     /// The last try to make a workflow, where it is not known what became of it or where it was refused.
     pub(crate) created: Option<WorkflowCall>,
     /// The workflows that answers showed, each as last shown.
@@ -155,6 +157,10 @@ impl Scheduler {
         if matches!(call.op, WorkflowOp::Create { .. }) {
             self.created = Some(call.clone());
         }
+        if let (true, Some(id)) = (call.op.changes(), call.op.id()) {
+            let times = self.changed.as_ref().filter(|(known, ..)| known == id).map_or(0, |(_, times, _)| *times);
+            self.changed = Some((id.clone(), times + 1, sent_at));
+        }
         self.call = Some(call);
     }
 
@@ -167,6 +173,8 @@ impl Scheduler {
     pub(crate) fn answered(&mut self, at: Timestamp, answer: WorkflowAnswer) {
         let Some(mut call) = self.call.take() else { return };
         match &answer {
+            // What an answer to a cancel shows is not taken for what stands there: it is read back.
+            WorkflowAnswer::Shows(_) if matches!(call.op, WorkflowOp::Cancel { .. }) => {}
             WorkflowAnswer::Shows(workflow) => self.show(call.sent_at, (**workflow).clone()),
             WorkflowAnswer::Lists(all) => {
                 self.shown.retain(|showing| showing.asked_at > call.sent_at);
@@ -239,7 +247,7 @@ impl Scheduler {
         let marked = self.shown.iter().filter(|showing| showing.workflow.marker.as_ref() == Some(marker));
         marked.max_by_key(|showing| {
             let workflow = &showing.workflow;
-            (workflow.start.is_open(), workflow.stop.is_open(), workflow.start.time)
+            (workflow.start.is_open(), workflow.stop.is_open(), workflow.start.slot.time)
         })
     }
 
