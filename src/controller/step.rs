@@ -1,69 +1,108 @@
-//! The steps of a start and of a stop, by the names that the documentation gives them. Each effect says when it has
-//! come to its step; tests end a process there.
+//! The steps of a start and of a stop, and those around a workflow of the vendor's scheduler, by the names that the
+//! documentation gives them. Each effect says when it has come to its step; tests end a process there.
 
 use std::fmt::{self, Debug};
 
-use plan::{TaskState, Verb};
+use plan::{TaskState, Verb, WorkflowOp};
 
 use crate::api::{JobStartStopStatus, TaskStatus};
 
 macro_rules! steps {
-    ($($(#[doc = $meaning:literal])+ $name:ident,)+) => {
-        /// How far a call has come.
+    ($($(#[doc = $what:literal])+ $group:ident { $($(#[doc = $meaning:literal])+ $name:ident,)+ })+) => {
+        /// How far a call, or a request to the vendor's scheduler, has come.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Step {
-            $($(#[doc = $meaning])+ $name,)+
+            $($($(#[doc = $meaning])+ $name,)+)+
         }
 
         impl Step {
-            /// In the order in which a window comes to them.
-            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+            $($(#[doc = $what])+ pub const $group: &'static [Self] = &[$(Self::$name),+];)+
+
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$($(Self::$name),+),+];
 
             /// Its name.
             pub fn as_str(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name)),+ }
+                match self { $($(Self::$name => stringify!($name)),+),+ }
             }
         }
     };
 }
 
 steps! {
-    /// The claim on the start is about to be written.
-    S1ClaimToWrite,
-    /// The apiserver has stored it.
-    S1ClaimWritten,
-    /// Right before the start the stored objects and the job were read anew.
-    S2Read,
-    /// Its time has come, the lease and the claim hold, the reading is fresh: the start is about to be sent.
-    S3Checked,
-    /// It was handed to its connection.
-    S4Sent,
-    /// It was answered, or its answer was given up.
-    S5Answered,
-    /// What was called is about to be written.
-    S6ToWrite,
-    /// The apiserver has stored it.
-    S6Written,
-    /// The job was read on; that is about to be written.
-    S7On,
-    /// The apiserver has stored it.
-    S8Written,
-    /// Right before the stop the stored objects and the job were read anew.
-    P1Read,
-    /// Its time has come and the lease holds: the stop is about to be sent.
-    P2Checked,
-    /// It was handed to its connection.
-    P3Sent,
-    /// It was answered, or its answer was given up.
-    P4Answered,
-    /// What was called is about to be written.
-    P5ToWrite,
-    /// The apiserver has stored it.
-    P5Written,
-    /// The job was read off; that is about to be written.
-    P6Off,
-    /// The apiserver has stored it.
-    P7Written,
+    /// Those of a window whose calls this operator makes, in the order in which it comes to them.
+    OF_CALLS {
+        /// The claim on the start is about to be written.
+        S1ClaimToWrite,
+        /// The apiserver has stored it.
+        S1ClaimWritten,
+        /// Right before the start the stored objects and the job were read anew.
+        S2Read,
+        /// Its time has come, the lease and the claim hold, the reading is fresh: the start is about to be sent.
+        S3Checked,
+        /// It was handed to its connection.
+        S4Sent,
+        /// It was answered, or its answer was given up.
+        S5Answered,
+        /// What was called is about to be written.
+        S6ToWrite,
+        /// The apiserver has stored it.
+        S6Written,
+        /// The job was read on; that is about to be written.
+        S7On,
+        /// The apiserver has stored it.
+        S8Written,
+        /// Right before the stop the stored objects and the job were read anew.
+        P1Read,
+        /// Its time has come and the lease holds: the stop is about to be sent.
+        P2Checked,
+        /// It was handed to its connection.
+        P3Sent,
+        /// It was answered, or its answer was given up.
+        P4Answered,
+        /// What was called is about to be written.
+        P5ToWrite,
+        /// The apiserver has stored it.
+        P5Written,
+        /// The job was read off; that is about to be written.
+        P6Off,
+        /// The apiserver has stored it.
+        P7Written,
+    }
+
+    /// Those of a window that is registered with the vendor's scheduler, changed there, and cancelled.
+    OF_WORKFLOWS {
+        /// The workflow that is to be made is about to be recorded.
+        W1RegistrationToWrite,
+        /// The apiserver has stored it.
+        W1RegistrationWritten,
+        /// The lease holds: the workflow is about to be made.
+        W2Checked,
+        /// The request was handed to its connection.
+        W3Sent,
+        /// It was answered, or its answer was given up.
+        W4Answered,
+        /// The vendor's id of the workflow is about to be recorded.
+        W5ToWrite,
+        /// The apiserver has stored it.
+        W5Written,
+        /// The lease holds: the workflow is about to be changed.
+        U2Checked,
+        /// The request was handed to its connection.
+        U3Sent,
+        /// It was answered, or its answer was given up.
+        U4Answered,
+        /// The lease holds: the workflow is about to be cancelled.
+        C2Checked,
+        /// The request was handed to its connection.
+        C3Sent,
+        /// It was answered, or its answer was given up.
+        C4Answered,
+        /// It was read back with nothing left to be called; that is about to be recorded.
+        C5ToWrite,
+        /// The apiserver has stored it.
+        C5Written,
+    }
 }
 
 impl fmt::Display for Step {
@@ -99,6 +138,17 @@ impl OfCall {
             Verb::Activate => Self { checked: Step::S3Checked, sent: Step::S4Sent, answered: Step::S5Answered },
             Verb::Deactivate => Self { checked: Step::P2Checked, sent: Step::P3Sent, answered: Step::P4Answered },
         }
+    }
+
+    /// `None`: it changes nothing.
+    pub(super) fn of_workflow(op: &WorkflowOp) -> Option<Self> {
+        let (checked, sent, answered) = match op {
+            WorkflowOp::Create { .. } => (Step::W2Checked, Step::W3Sent, Step::W4Answered),
+            WorkflowOp::Update { .. } => (Step::U2Checked, Step::U3Sent, Step::U4Answered),
+            WorkflowOp::Cancel { .. } => (Step::C2Checked, Step::C3Sent, Step::C4Answered),
+            WorkflowOp::Read { .. } | WorkflowOp::Find => return None,
+        };
+        Some(Self { checked, sent, answered })
     }
 }
 
