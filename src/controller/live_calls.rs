@@ -291,6 +291,8 @@ pub(super) fn heard(error: &LiveError) -> Heard {
         | LiveError::ServerError { .. } => Heard::Outage { retry_after },
         LiveError::Unauthorized { .. }
         | LiveError::JobNotFound { .. }
+        | LiveError::WorkflowNotFound { .. }
+        | LiveError::NoSuchOperation { .. }
         | LiveError::Capacity { .. }
         | LiveError::NothingToProcess { .. }
         | LiveError::Refused { .. } => Heard::Answer,

@@ -11,16 +11,14 @@ use serde_json::Value;
 
 use super::error::LiveError;
 use super::job::{Job, JobId, Page, WireJob, WirePage};
-use super::key::ApiKey;
-
-/// How much of a server's text an error keeps, in bytes.
-const EXCERPT: usize = 1024;
+use super::withheld::Withheld;
+use super::workflow::{NotAWorkflow, WireWorkflow, WireWorkflowPage, Workflow, WorkflowId, WorkflowPage};
 
 /// Longer requests to wait are cut to this.
 const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 
 // vendor: error reference; the static entry point guide for the capacity text as a 500.
-const JOB_NOT_FOUND: &str = "DB getItem, no results found";
+const NOT_FOUND: &str = "DB getItem, no results found";
 const NOTHING_TO_PROCESS: &str = "After filtering, there is no job to process";
 const CAPACITY: [&str; 2] = ["no_streaming_capacity_in_region", "Allocating additional streaming capacity"];
 const UNAUTHORIZED: &str = "Unauthorized";
@@ -30,15 +28,30 @@ pub(super) struct Answer<'a> {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
-    /// Cut out of every text that is kept.
-    pub(super) key: &'a ApiKey,
+    pub(super) withheld: Withheld<'a>,
 }
 
-/// What a request was about: only a request about a job can say that the job is not found.
+/// What a request was about: the same words tell different things of each.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum About {
     Job,
-    List,
+    Jobs,
+    /// One that is to be made.
+    NewWorkflow,
+    Workflow,
+    Workflows,
+}
+
+impl About {
+    /// What there is none of when the API finds nothing; lists cannot say.
+    fn not_found(self, status: u16, message: &str) -> Option<LiveError> {
+        let message = message.to_owned();
+        match self {
+            Self::Job | Self::NewWorkflow => Some(LiveError::JobNotFound { status, message }),
+            Self::Workflow => Some(LiveError::WorkflowNotFound { status, message }),
+            Self::Jobs | Self::Workflows => None,
+        }
+    }
 }
 
 impl Answer<'_> {
@@ -74,12 +87,56 @@ impl Answer<'_> {
     /// A page of the list.
     pub(super) fn page(&self) -> Result<Page, LiveError> {
         if !self.status.is_success() {
-            return Err(self.failure(About::List));
+            return Err(self.failure(About::Jobs));
         }
-        serde_json::from_slice::<WirePage>(&self.body).map(WirePage::into_page).map_err(|_| {
-            let why = if self.is_json() { "it holds no list of jobs".to_owned() } else { self.what_it_is_instead() };
-            self.documented(About::List).unwrap_or_else(|| self.not_the_api(&why))
+        let page = serde_json::from_slice::<WirePage>(&self.body).map(WirePage::into_page);
+        page.map_err(|_| self.no_list(About::Jobs, "it holds no list of jobs"))
+    }
+
+    /// The workflow that was made for this job (vendor guide: 200 with the whole workflow).
+    pub(super) fn new_workflow(&self, job: &JobId) -> Result<Workflow, LiveError> {
+        let made = self.any_workflow(About::NewWorkflow)?;
+        if made.job_id != job.as_str() {
+            let why = format!("it speaks of a workflow of job `{}` instead of `{job}`", made.job_id);
+            return Err(self.not_the_api(&why));
+        }
+        Ok(made)
+    }
+
+    /// The workflow that was asked for, changed or cancelled (vendor guide: 200 with the whole workflow each time).
+    pub(super) fn workflow(&self, id: &WorkflowId) -> Result<Workflow, LiveError> {
+        let workflow = self.any_workflow(About::Workflow)?;
+        if workflow.id != *id {
+            return Err(self.not_the_api(&format!("it speaks of workflow `{}` instead of `{id}`", workflow.id)));
+        }
+        Ok(workflow)
+    }
+
+    /// A page of the list of workflows.
+    pub(super) fn workflow_page(&self) -> Result<WorkflowPage, LiveError> {
+        if !self.status.is_success() {
+            return Err(self.failure(About::Workflows));
+        }
+        let page = serde_json::from_slice::<WireWorkflowPage>(&self.body).map(WireWorkflowPage::into_page);
+        page.map_err(|_| self.no_list(About::Workflows, "it holds no list of workflows"))
+    }
+
+    fn any_workflow(&self, about: About) -> Result<Workflow, LiveError> {
+        if !self.status.is_success() {
+            return Err(self.failure(about));
+        }
+        let Ok(wire) = serde_json::from_slice::<WireWorkflow>(&self.body) else {
+            return Err(self.not_the_api(&self.what_it_is_instead()));
+        };
+        wire.into_workflow().map_err(|why| match why {
+            NotAWorkflow::Nameless => self.documented(about).unwrap_or_else(|| self.not_the_api(&why.to_string())),
+            _ => self.not_the_api(&why.to_string()),
         })
+    }
+
+    fn no_list(&self, about: About, why: &str) -> LiveError {
+        let why = if self.is_json() { why.to_owned() } else { self.what_it_is_instead() };
+        self.documented(about).unwrap_or_else(|| self.not_the_api(&why))
     }
 
     /// The error that an answer outside 2xx stands for: by its body first, by its status second.
@@ -94,8 +151,9 @@ impl Answer<'_> {
     fn documented(&self, about: About) -> Option<LiveError> {
         let said = self.error_text().or_else(|| self.plain_text())?;
         let (status, message) = (self.status.as_u16(), self.excerpt(&said));
-        if about == About::Job && said.contains(JOB_NOT_FOUND) {
-            Some(LiveError::JobNotFound { status, message })
+        let not_found = about.not_found(status, &message).filter(|_| said.contains(NOT_FOUND));
+        if not_found.is_some() {
+            not_found
         } else if said.contains(NOTHING_TO_PROCESS) {
             Some(LiveError::NothingToProcess { status, message })
         } else if CAPACITY.iter().any(|text| said.contains(text)) {
@@ -110,17 +168,24 @@ impl Answer<'_> {
         let said = self.error_text();
         let says_unauthorized = said.as_deref().map(str::trim) == Some(UNAUTHORIZED);
         match status {
+            400 | 404 | 405 | 501 if about == About::Workflows => LiveError::NoSuchOperation { status, message },
             // An empty body tells no less than the documented one; a page of HTML is some proxy's.
             401 if said.is_some() || self.body.is_empty() => LiveError::Unauthorized { status, message },
             403 if says_unauthorized => LiveError::Unauthorized { status, message },
             // vendor: error reference prints a 404 with the body of a 401 for a wrong URL. Neither the key nor the job
             // is at fault then.
             404 if says_unauthorized => self.not_the_api("the URL is none of the API's"),
-            404 if about == About::Job && said.is_some() => LiveError::JobNotFound { status, message },
+            404 if said.is_some() => match about {
+                About::Job => LiveError::JobNotFound { status, message },
+                About::Workflow => LiveError::WorkflowNotFound { status, message },
+                // Its path names the operation, and nothing that could be missing.
+                About::NewWorkflow => LiveError::Refused { status, message },
+                About::Jobs | About::Workflows => self.not_the_api(&self.what_it_is_instead()),
+            },
             429 => LiveError::RateLimited { retry_after: self.retry_after(), message },
             // A gateway also says 408 when it gave up waiting for the server behind it.
             408 | 500..=599 => LiveError::ServerError { status, message, retry_after: self.retry_after() },
-            400..=499 if said.is_some() && status != 404 => LiveError::Refused { status, message },
+            400..=499 if said.is_some() => LiveError::Refused { status, message },
             _ => self.not_the_api(&self.what_it_is_instead()),
         }
     }
@@ -205,24 +270,12 @@ impl Answer<'_> {
     }
 
     fn body_excerpt(&self) -> String {
-        self.excerpt(&String::from_utf8_lossy(&self.body))
+        self.withheld.excerpt_of_body(&self.body)
     }
 
     fn excerpt(&self, text: &str) -> String {
-        excerpt(self.key, text)
+        self.withheld.excerpt(text)
     }
-}
-
-/// A text as it may be kept: without the key, on one line, and no longer than [`EXCERPT`].
-pub(super) fn excerpt(key: &ApiKey, text: &str) -> String {
-    // The key first: it must not survive in part because the cut went through it.
-    let text = key.scrub(text).replace(char::is_control, " ");
-    let text = text.trim();
-    if text.len() <= EXCERPT {
-        return text.to_owned();
-    }
-    let cut = text.floor_char_boundary(EXCERPT - '…'.len_utf8());
-    format!("{}…", &text[..cut])
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {
@@ -232,6 +285,7 @@ fn http_date(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::ApiKey;
 
     const ID: &str = "88bb4096a39c4e0bb75aa84dfea6ab9c";
     const CAPACITY_TEXT: &str = "Allocating additional streaming capacity to the region. Please retry your request.: \
@@ -247,7 +301,8 @@ mod tests {
             .map(|(name, value)| (HeaderName::from_static(name), http::HeaderValue::from_static(value)))
             .collect();
         let status = StatusCode::from_u16(status).unwrap();
-        Answer { status, headers, body: Bytes::copy_from_slice(body.as_bytes()), key }
+        let withheld = Withheld { key, url: None };
+        Answer { status, headers, body: Bytes::copy_from_slice(body.as_bytes()), withheld }
     }
 
     fn read(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Result<Job, LiveError> {
@@ -298,7 +353,7 @@ mod tests {
             (429, "<html>slow down</html>".to_owned(), "RateLimited", true),
             (500, error("boom"), "ServerError", false),
             (502, "<html>Bad Gateway</html>".to_owned(), "ServerError", false),
-            (500, format!("<html>{JOB_NOT_FOUND}</html>"), "ServerError", false),
+            (500, format!("<html>{NOT_FOUND}</html>"), "ServerError", false),
             (504, String::new(), "ServerError", false),
             (307, String::new(), "NotTheApi", false),
             (304, String::new(), "NotTheApi", false),
@@ -332,7 +387,7 @@ mod tests {
 
     #[test]
     fn a_jobs_own_words_are_not_taken_for_an_error() {
-        let body = format!(r#"{{"id":"{ID}","message":"{JOB_NOT_FOUND}"}}"#);
+        let body = format!(r#"{{"id":"{ID}","message":"{NOT_FOUND}"}}"#);
         assert!(read(200, &[], &body).is_ok());
     }
 
@@ -389,18 +444,6 @@ mod tests {
         assert_eq!(clock(&[date, ("age", "0")]), None);
         assert_eq!(clock(&[("date", "yesterday")]), None);
         assert_eq!(clock(&[]), None);
-    }
-
-    #[test]
-    fn a_kept_text_is_short_on_one_line_and_without_the_key() {
-        let key = key();
-        assert_eq!(excerpt(&key, " a\r\n\tb the-secret-key\0 "), "a   b [key]");
-        for filler in 1000..1030 {
-            let long = format!("{}the-secret-key{}", "x".repeat(filler), "ä".repeat(900));
-            let kept = excerpt(&key, &long);
-            assert!(kept.len() <= EXCERPT && kept.len() > EXCERPT - 4 && kept.ends_with('…'), "{filler}");
-            assert!(!kept.contains("the-"), "{filler}");
-        }
     }
 
     #[test]

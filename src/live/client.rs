@@ -1,6 +1,4 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
@@ -8,19 +6,20 @@ use http::{HeaderName, HeaderValue, Method, Request};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::answer::{Answer, excerpt};
+use super::answer::Answer;
+use super::ask::{Ask, percent_encode};
 use super::endpoint::Endpoint;
 use super::error::LiveError;
 use super::job::{Job, JobId, Page};
 use super::key::{ApiKey, KeyDigest, KeyFingerprint};
 use super::timeouts::Timeouts;
+use super::trail::Trail;
 use super::transport::{AnswerLimit, Lane, Transport, TransportError};
+use super::withheld::Withheld;
+use super::workflow::WorkflowId;
 
-/// The largest page of the job list (vendor: `GET /v1/jobs`, `page_size` 1–1000).
+/// The largest page of a list (vendor: `page_size` 1–1000).
 pub const PAGE_SIZE_MAX: u16 = 1000;
-
-/// Where [`Pages`] gives up: a million jobs.
-const PAGES_MAX: usize = 1000;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -78,8 +77,7 @@ pub struct Pages<'a> {
     client: &'a LiveClient,
     /// What to ask for next; `None`: there is no more.
     query: Option<ListQuery>,
-    /// Where the pages so far led to.
-    tokens: BTreeSet<String>,
+    trail: Trail,
 }
 
 impl Pages<'_> {
@@ -96,28 +94,13 @@ impl Pages<'_> {
             Err(error) => return Some(Err(error)),
         };
         if let Some(token) = next_token {
-            if !self.tokens.insert(token.clone()) {
-                return Some(Err(endless("the list of jobs leads back to a page it has been on")));
-            }
-            if self.tokens.len() >= PAGES_MAX {
-                return Some(Err(endless("the list of jobs does not end")));
+            if let Err(endless) = self.trail.lead_to(&token) {
+                return Some(Err(endless));
             }
             self.query = Some(ListQuery { start_token: Some(token), ..query });
         }
         Some(Ok(Answered { value: jobs, date }))
     }
-}
-
-/// A request before it has its endpoint and key.
-struct Ask<'a> {
-    /// What it is called in logs.
-    name: &'static str,
-    method: Method,
-    path: String,
-    job: Option<&'a JobId>,
-    lane: Lane,
-    limit: AnswerLimit,
-    timeout: Duration,
 }
 
 impl LiveClient {
@@ -143,13 +126,13 @@ impl LiveClient {
 
     /// Reads a job (vendor: `GET /v1/jobs/{job_id}`).
     pub async fn read(&self, id: &JobId) -> Result<Answered<Job>, LiveError> {
-        self.read_over(id, Lane::Reads).await
+        self.read_over("read", id, Lane::Reads).await
     }
 
     /// Reads a job over the connections of the calls, so that an [`activate`](Self::activate) or
     /// [`deactivate`](Self::deactivate) that follows within [`Timeouts::idle_calls`] finds an open one.
     pub async fn read_for_call(&self, id: &JobId) -> Result<Answered<Job>, LiveError> {
-        self.read_over(id, Lane::Calls).await
+        self.read_over("read_for_call", id, Lane::Calls).await
     }
 
     /// Switches a job on (vendor: `PUT /v1/jobs/{job_id}/activate`). The answer means accepted, not on.
@@ -173,26 +156,24 @@ impl LiveClient {
     /// The whole job list, page by page; each page has a timeout of its own.
     pub fn pages(&self, static_only: bool) -> Pages<'_> {
         let query = ListQuery { static_only, ..ListQuery::default() };
-        Pages { client: self, query: Some(query), tokens: BTreeSet::new() }
+        Pages { client: self, query: Some(query), trail: Trail::new("jobs") }
     }
 
-    async fn read_over(&self, id: &JobId, lane: Lane) -> Result<Answered<Job>, LiveError> {
-        let name = match lane {
-            Lane::Reads => "read",
-            Lane::Calls => "read_for_call",
-        };
+    pub(super) fn timeouts(&self) -> &Timeouts {
+        &self.account.timeouts
+    }
+
+    async fn read_over(&self, name: &'static str, id: &JobId, lane: Lane) -> Result<Answered<Job>, LiveError> {
         let path = format!("/v1/jobs/{}", percent_encode(id.as_str()));
-        let limit = AnswerLimit::DEFAULT;
-        let timeout = self.account.timeouts.read;
-        let answer = self.send(Ask { name, method: Method::GET, path, job: Some(id), lane, limit, timeout }).await?;
+        let ask = Ask { job: Some(id), lane, ..Ask::new(name, Method::GET, path, self.timeouts().read) };
+        let answer = self.send(ask).await?;
         Ok(Answered { date: answer.date(), value: answer.job(id)? })
     }
 
     async fn call(&self, name: &'static str, id: &JobId) -> Result<Answered<()>, LiveError> {
         let path = format!("/v1/jobs/{}/{name}", percent_encode(id.as_str()));
-        let (lane, limit) = (Lane::Calls, AnswerLimit::DEFAULT);
-        let timeout = self.account.timeouts.call;
-        let answer = self.send(Ask { name, method: Method::PUT, path, job: Some(id), lane, limit, timeout }).await?;
+        let ask = Ask { job: Some(id), lane: Lane::Calls, ..Ask::new(name, Method::PUT, path, self.timeouts().call) };
+        let answer = self.send(ask).await?;
         Ok(Answered { date: answer.date(), value: answer.accepted(id)? })
     }
 
@@ -205,19 +186,11 @@ impl LiveClient {
             path.push_str("&start_token=");
             path.push_str(&percent_encode(token));
         }
-        Ask {
-            name: "list",
-            method: Method::GET,
-            path,
-            job: None,
-            lane: Lane::Reads,
-            limit: AnswerLimit::LIST,
-            timeout: self.account.timeouts.list,
-        }
+        Ask { limit: AnswerLimit::LIST, ..Ask::new("list", Method::GET, path, self.timeouts().list) }
     }
 
-    async fn send(&self, ask: Ask<'_>) -> Result<Answer<'_>, LiveError> {
-        let (name, job, timeout, begun) = (ask.name, ask.job, ask.timeout, Instant::now());
+    pub(super) async fn send<'a>(&'a self, ask: Ask<'a>) -> Result<Answer<'a>, LiveError> {
+        let (name, job, workflow, timeout, begun) = (ask.name, ask.job, ask.workflow, ask.timeout, Instant::now());
         let answer = match tokio::time::timeout(timeout, self.exchange(ask)).await {
             Ok(answer) => answer,
             Err(_) => Err(LiveError::TimedOut { after: timeout }),
@@ -230,6 +203,7 @@ impl LiveClient {
             endpoint = %self.account.endpoint,
             request = name,
             job = job.map(JobId::as_str),
+            workflow = workflow.map(WorkflowId::as_str),
             status,
             error = error.map(tracing::field::display),
             millis = begun.elapsed().as_millis(),
@@ -238,18 +212,18 @@ impl LiveClient {
         answer
     }
 
-    async fn exchange(&self, ask: Ask<'_>) -> Result<Answer<'_>, LiveError> {
-        let key = &self.account.key;
-        let request = self.request(&ask)?;
+    async fn exchange<'a>(&'a self, ask: Ask<'a>) -> Result<Answer<'a>, LiveError> {
+        let withheld = Withheld { key: &self.account.key, url: ask.url };
+        let request = self.request(ask)?;
         let response = self.transport.send(request).await.map_err(|error| match error {
-            TransportError::NotSent(reason) => LiveError::NotSent { reason: excerpt(key, &reason) },
-            TransportError::Lost(reason) => LiveError::ConnectionLost { reason: excerpt(key, &reason) },
+            TransportError::NotSent(reason) => LiveError::NotSent { reason: withheld.excerpt(&reason) },
+            TransportError::Lost(reason) => LiveError::ConnectionLost { reason: withheld.excerpt(&reason) },
         })?;
         let (head, body) = response.into_parts();
-        Ok(Answer { status: head.status, headers: head.headers, body, key })
+        Ok(Answer { status: head.status, headers: head.headers, body, withheld })
     }
 
-    fn request(&self, ask: &Ask<'_>) -> Result<Request<Bytes>, LiveError> {
+    fn request(&self, ask: Ask<'_>) -> Result<Request<Bytes>, LiveError> {
         let mut builder = Request::builder()
             .method(&ask.method)
             .uri(format!("{}{}", self.account.endpoint, ask.path))
@@ -257,41 +231,14 @@ impl LiveClient {
             .header(ACCEPT, JSON)
             .extension(ask.lane)
             .extension(ask.limit);
-        if ask.method == Method::PUT {
+        if ask.method != Method::GET {
+            // Also where there is no body (vendor: the reference wants it of a DELETE, the guide does without).
+            builder = builder.header(CONTENT_TYPE, JSON);
+        }
+        if matches!(ask.method, Method::POST | Method::PUT) {
             // hyper leaves the length of an empty body out, and some servers answer that with 411.
-            builder = builder.header(CONTENT_TYPE, JSON).header(CONTENT_LENGTH, HeaderValue::from_static("0"));
+            builder = builder.header(CONTENT_LENGTH, ask.body.len());
         }
-        builder.body(Bytes::new()).map_err(|error| LiveError::NotSent { reason: error.to_string() })
-    }
-}
-
-fn endless(why: &str) -> LiveError {
-    LiveError::NotTheApi { status: 200, why: why.to_owned(), body: String::new() }
-}
-
-/// Leaves unreserved characters (RFC 3986) as they are and encodes the rest.
-fn percent_encode(text: &str) -> String {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-            encoded.push('%');
-            encoded.extend(digits.map(char::from));
-        }
-    }
-    encoded
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_unreserved_characters_stand_in_paths_and_queries_as_they_are() {
-        assert_eq!(percent_encode("aZ09-._~"), "aZ09-._~");
-        assert_eq!(percent_encode("a/../b?c=d&e#f%g h+ä"), "a%2F..%2Fb%3Fc%3Dd%26e%23f%25g%20h%2B%C3%A4");
+        builder.body(ask.body).map_err(|error| LiveError::NotSent { reason: error.to_string() })
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 ///
 /// Typed by what the body says first and by the status second: the API answers an unknown job with a 500 and a full
 /// region with a 400 or a 500 (vendor: error reference; static entry point guide). Texts of the server are kept up to
-/// 1 KiB and never hold the API key.
+/// 1 KiB; they never hold the API key, and of receivers' URLs scheme and host only.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LiveError {
     /// The request never left: name resolution, connecting, a proxy's CONNECT or TLS failed.
@@ -25,7 +25,7 @@ pub enum LiveError {
         /// What broke.
         reason: String,
     },
-    /// Somebody answered, but not as the Live API would: HTML, a redirect, another job's id.
+    /// Somebody answered, but not as the Live API would: HTML, a redirect, another job's or workflow's id.
     #[error("the answer (HTTP {status}) is not the Live API's: {why}")]
     NotTheApi {
         /// The HTTP status.
@@ -46,6 +46,24 @@ pub enum LiveError {
     /// There is no such job, or the key's account does not have it (vendor: 500 `DB getItem, no results found`).
     #[error("the Live API does not know the job (HTTP {status}): {message}")]
     JobNotFound {
+        /// The HTTP status.
+        status: u16,
+        /// What the server said.
+        message: String,
+    },
+    /// There is no such workflow, or the key's account does not have it (vendor: what the scheduler answers then is not
+    /// documented; a 404, or the 500 of an unknown job).
+    #[error("the Live API does not know the workflow (HTTP {status}): {message}")]
+    WorkflowNotFound {
+        /// The HTTP status.
+        status: u16,
+        /// What the server said.
+        message: String,
+    },
+    /// Workflows cannot be listed here: a 400, 404, 405 or 501 in answer to the list, by whomever (vendor: the list is in
+    /// a draft of the reference only).
+    #[error("the Live API has no list of workflows (HTTP {status}): {message}")]
+    NoSuchOperation {
         /// The HTTP status.
         status: u16,
         /// What the server said.
@@ -104,6 +122,8 @@ impl LiveError {
             Self::NotSent { .. }
             | Self::Unauthorized { .. }
             | Self::JobNotFound { .. }
+            | Self::WorkflowNotFound { .. }
+            | Self::NoSuchOperation { .. }
             | Self::Capacity { .. }
             | Self::NothingToProcess { .. }
             | Self::RateLimited { .. }

@@ -2,9 +2,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
+
+use super::wire::{ID_MAX_LENGTH, is_id, lenient, next_token};
 
 /// A job's id, as it stands in the API's paths: 1 to 64 of `A-Z a-z 0-9 _ -`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,15 +18,11 @@ pub struct JobIdMalformed;
 
 impl JobId {
     /// The longest id, in characters.
-    pub const MAX_LENGTH: usize = 64;
+    pub const MAX_LENGTH: usize = ID_MAX_LENGTH;
 
     /// Reads an id; nothing is trimmed.
     pub fn parse(text: &str) -> Result<Self, JobIdMalformed> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-        if text.is_empty() || text.len() > Self::MAX_LENGTH || !text.bytes().all(allowed) {
-            return Err(JobIdMalformed);
-        }
-        Ok(Self(text.into()))
+        if is_id(text) { Ok(Self(text.into())) } else { Err(JobIdMalformed) }
     }
 
     /// The id as text.
@@ -42,6 +39,12 @@ impl JobId {
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Serialize for JobId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
@@ -155,12 +158,10 @@ impl WireJob {
 
 impl WirePage {
     pub(super) fn into_page(self) -> Page {
-        let next_token = match self.next_token {
-            Some(Value::String(token)) if !token.is_empty() => Some(token),
-            Some(Value::Number(token)) => Some(token.to_string()),
-            _ => None,
-        };
-        Page { jobs: self.jobs.into_iter().filter_map(WireJob::into_job).collect(), next_token }
+        Page {
+            jobs: self.jobs.into_iter().filter_map(WireJob::into_job).collect(),
+            next_token: next_token(self.next_token),
+        }
     }
 }
 
@@ -175,11 +176,6 @@ fn change(entry: Value) -> Option<StateChange> {
     let entry: WireChange = serde_json::from_value(entry).ok()?;
     let at = Timestamp::from_millisecond(entry.transition_timestamp).ok()?;
     Some(StateChange { state: entry.state, at })
-}
-
-/// A value of the wrong type is as if absent.
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
 }
 
 #[cfg(test)]

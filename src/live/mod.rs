@@ -1,7 +1,7 @@
 //! The Brightcove Live API v1, as far as this operator calls it.
 //!
-//! Five requests exist: read one job, list jobs, `activate`, `deactivate`, and the read that stands right before a
-//! call. The vendor's `stop` and `cancel` of a job are left out on purpose: `stop` wedges a job with a static entry
+//! Of jobs, it reads one, lists them, calls `activate` and `deactivate`, and reads once more right before a call. Of the
+//! vendor's own scheduler, it makes, reads, changes, cancels and lists workflows that start and stop a job. The vendor's `stop` and `cancel` of a job are left out on purpose: `stop` wedges a job with a static entry
 //! point and `cancel` ends it for good (vendor: job reference).
 //!
 //! What a failed call may have done decides what happens next, so [`LiveError`] tells apart what was certainly
@@ -11,13 +11,19 @@
 //! and paused tokio time moves every timeout.
 
 mod answer;
+mod ask;
 mod client;
 mod endpoint;
 mod error;
 mod job;
 mod key;
+mod scheduler;
 mod timeouts;
+mod trail;
 mod transport;
+mod wire;
+mod withheld;
+mod workflow;
 
 #[cfg(test)]
 mod testing;
@@ -29,5 +35,9 @@ pub use endpoint::{Endpoint, EndpointError, VENDOR};
 pub use error::LiveError;
 pub use job::{Job, JobId, JobIdMalformed, Page, StateChange};
 pub use key::{ApiKey, KeyDigest, KeyFingerprint, KeyMalformed};
+pub use scheduler::{WorkflowPages, WorkflowQuery};
 pub use timeouts::Timeouts;
 pub use transport::{AnswerLimit, Lane, Transport, TransportError, TransportUnavailable};
+pub use workflow::{
+    NewTask, NewWorkflow, Workflow, WorkflowChange, WorkflowId, WorkflowIdMalformed, WorkflowPage, WorkflowTask,
+};

@@ -55,7 +55,7 @@ pub(super) fn good() -> String {
     answer(200, "Date: Wed, 25 Nov 2026 04:00:00 GMT\r\n", &format!(r#"{{"id":"{ID}","state":"standby"}}"#))
 }
 
-/// A server that keeps the requests it got as text.
+/// A server that keeps the requests it got as text, head and body.
 pub(super) struct Server {
     pub(super) endpoint: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -90,7 +90,7 @@ impl Server {
 }
 
 async fn serve(mut stream: TcpStream, requests: Arc<Mutex<Vec<String>>>, reply: impl Fn() -> Reply) {
-    while let Some(request) = read_head(&mut stream).await {
+    while let Some(request) = read_request(&mut stream).await {
         requests.lock().unwrap().push(request);
         match reply() {
             Reply::Write(text) => stream.write_all(text.as_bytes()).await.unwrap(),
@@ -103,7 +103,16 @@ async fn serve(mut stream: TcpStream, requests: Arc<Mutex<Vec<String>>>, reply: 
     }
 }
 
-/// The head of the next request; none at the end of the connection, or if what comes is not HTTP.
+/// The next request; none at the end of the connection, or if what comes is not HTTP.
+async fn read_request(stream: &mut TcpStream) -> Option<String> {
+    let mut request = read_head(stream).await?;
+    let length = request.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    stream.read_exact(&mut body).await.ok()?;
+    request.push_str(&String::from_utf8(body).unwrap());
+    Some(request)
+}
+
 async fn read_head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -16,6 +16,8 @@ use super::testing::*;
 use super::*;
 use crate::observe::Captured;
 
+mod scheduler;
+
 /// A transport in this process that answers from a list and keeps what it was asked.
 fn scripted(answers: &[&str]) -> (Transport, Arc<Mutex<Vec<Request<Bytes>>>>) {
     let answers: VecDeque<_> = answers.iter().map(|body| Bytes::copy_from_slice(body.as_bytes())).collect();
@@ -33,8 +35,8 @@ fn in_process(transport: Transport) -> LiveClient {
     client(transport, VENDOR, Timeouts::default())
 }
 
-fn headers(request: &str) -> Vec<String> {
-    let mut headers: Vec<_> = request.trim_end().lines().skip(1).map(str::to_owned).collect();
+fn headers(head: &str) -> Vec<String> {
+    let mut headers: Vec<_> = head.trim_end().lines().skip(1).map(str::to_owned).collect();
     headers.sort();
     headers
 }
@@ -88,11 +90,12 @@ async fn case_29_400_401_403_404_409_and_422_are_not_retried_and_keep_the_vendor
             client.activate(&id()).await.unwrap_err(),
             client.deactivate(&id()).await.unwrap_err(),
         ];
+        let of_scheduler = scheduler::all(&client).await.map(|(_, result)| result.unwrap_err());
         let list = client.list(&ListQuery::default()).await.unwrap_err();
-        assert_eq!(server.requests().len(), errors.len() + 1, "{status}: one request each");
+        assert_eq!(server.requests().len(), errors.len() + of_scheduler.len() + 1, "{status}: one request each");
         // A 404 to the list is none of the API's, and keeps its body all the same.
         assert!(format!("{list:?}").contains(&said), "{status}: {list:?}");
-        for error in errors {
+        for error in errors.into_iter().chain(of_scheduler) {
             assert!(error.to_string().contains(&said), "{status}: {error}");
             assert!(error.retry_after().is_none());
         }
@@ -290,6 +293,10 @@ async fn a_call_answered_for_another_job_is_not_accepted() {
     }
 }
 
+fn lane_and_limit(request: &Request<Bytes>) -> (Lane, AnswerLimit) {
+    (*request.extensions().get().unwrap(), *request.extensions().get().unwrap())
+}
+
 #[tokio::test]
 async fn a_simulator_sees_lane_and_limit() {
     let job = format!(r#"{{"id":"{ID}"}}"#);
@@ -301,14 +308,7 @@ async fn a_simulator_sees_lane_and_limit() {
     client.activate(&id()).await.unwrap();
     client.list(&ListQuery::default()).await.unwrap();
 
-    let seen: Vec<_> = asked
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|request| {
-            (*request.extensions().get::<Lane>().unwrap(), *request.extensions().get::<AnswerLimit>().unwrap())
-        })
-        .collect();
+    let seen: Vec<_> = asked.lock().unwrap().iter().map(lane_and_limit).collect();
     assert_eq!(
         seen,
         [

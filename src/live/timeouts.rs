@@ -8,11 +8,11 @@ pub struct Timeouts {
     /// Name resolution, TCP, a proxy's CONNECT and TLS together. Shorter than the others, so that an unreachable
     /// host is told as not sent instead of as an unanswered call.
     pub connect: Duration,
-    /// A read of one job, connecting included.
+    /// A read of one job or one workflow, connecting included.
     pub read: Duration,
-    /// An `activate` or `deactivate`, connecting included.
+    /// An `activate` or `deactivate`, or a workflow that is made, changed or cancelled, connecting included.
     pub call: Duration,
-    /// One page of the job list, connecting included.
+    /// One page of a list, connecting included.
     pub list: Duration,
     /// How long a connection of [`Lane::Reads`](super::Lane::Reads) is kept idle.
     pub idle_reads: Duration,

@@ -25,6 +25,10 @@ pub enum Lane {
     Reads,
     /// `activate`, `deactivate`, and the read right before them, which leaves behind a connection known to be alive.
     Calls,
+    /// A connection of its own, which is opened for the request and closed after it: for changes to workflows. No read
+    /// stands before them to show that an idle connection is alive; what a handshake takes is nothing to them, and a
+    /// lost answer costs much.
+    Fresh,
 }
 
 /// How many bytes of body an answer may have, as a request extension; without it, [`AnswerLimit::DEFAULT`].
@@ -86,11 +90,15 @@ impl Transport {
         roots: &TlsRoots,
         adjust: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
     ) -> Result<Self, TransportUnavailable> {
-        let client = |idle| {
-            let client = roots.client(adjust(http_client(timeouts.connect, idle)));
+        let client = |keep: fn(reqwest::ClientBuilder, &Timeouts) -> reqwest::ClientBuilder| {
+            let client = roots.client(adjust(keep(http_client(timeouts.connect), timeouts)));
             client.map_err(|error| TransportUnavailable { reason: chain(&error) })
         };
-        let pools = Pools { reads: client(timeouts.idle_reads)?, calls: client(timeouts.idle_calls)? };
+        let pools = Pools {
+            reads: client(|builder, timeouts| builder.pool_idle_timeout(timeouts.idle_reads))?,
+            calls: client(|builder, timeouts| builder.pool_idle_timeout(timeouts.idle_calls))?,
+            fresh: client(|builder, _| builder.pool_max_idle_per_host(0))?,
+        };
         Ok(Self::new(service_fn(move |request| pools.clone().exchange(request))))
     }
 
@@ -105,11 +113,13 @@ impl fmt::Debug for Transport {
     }
 }
 
-/// Two clients, because an idle connection's age limit belongs to the client: the one for calls is short.
+/// A client for each lane, because how long idle connections are kept belongs to the client: for calls not long, and
+/// not at all for what needs a fresh one.
 #[derive(Clone)]
 struct Pools {
     reads: reqwest::Client,
     calls: reqwest::Client,
+    fresh: reqwest::Client,
 }
 
 impl Pools {
@@ -117,6 +127,7 @@ impl Pools {
         let client = match request.extensions().get().copied().unwrap_or_default() {
             Lane::Reads => self.reads,
             Lane::Calls => self.calls,
+            Lane::Fresh => self.fresh,
         };
         let limit = request.extensions().get().copied().unwrap_or_default();
         let request = reqwest::Request::try_from(request).map_err(not_sent)?;
@@ -125,7 +136,7 @@ impl Pools {
     }
 }
 
-fn http_client(connect: Duration, idle: Duration) -> reqwest::ClientBuilder {
+fn http_client(connect: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .user_agent(concat!("jobstartstop/", env!("CARGO_PKG_VERSION")))
         // One request on one connection at a time, so that the connection a read has warmed is the call's alone.
@@ -137,7 +148,6 @@ fn http_client(connect: Duration, idle: Duration) -> reqwest::ClientBuilder {
         .retry(reqwest::retry::never())
         .referer(false)
         .connect_timeout(connect)
-        .pool_idle_timeout(idle)
 }
 
 /// Tells what was certainly not written from the rest.

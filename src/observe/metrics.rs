@@ -531,6 +531,8 @@ pub(super) fn live_outcome(error: Option<&LiveError>) -> &'static str {
         LiveError::NotTheApi { .. } => "not_the_api",
         LiveError::Unauthorized { .. } => "key_refused",
         LiveError::JobNotFound { .. } => "job_not_found",
+        LiveError::WorkflowNotFound { .. } => "workflow_not_found",
+        LiveError::NoSuchOperation { .. } => "no_such_operation",
         LiveError::Capacity { .. } => "capacity",
         LiveError::NothingToProcess { .. } => "nothing_to_process",
         LiveError::RateLimited { .. } => "rate_limited",
