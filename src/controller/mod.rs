@@ -39,6 +39,7 @@ mod unread;
 mod wanted;
 mod watches;
 mod window;
+mod workflow_calls;
 mod writer;
 
 use std::collections::BTreeSet;

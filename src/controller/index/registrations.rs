@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use plan::{AccountName, JobKey, Offer, Place, Quota, Window, WindowId};
+use plan::{AccountName, JobKey, Offer, Place, Quota, Registration, Window, WindowId};
 
 use crate::controller::accounts::Account;
 use crate::controller::load::{LoadKey, Queue};
@@ -87,6 +87,15 @@ impl Index {
         };
         let Some(place) = place else { return BTreeSet::new() };
         self.note_place(id, Some(place), place.start)
+    }
+
+    /// The window's next write is awaited by a request to the vendor's scheduler, or names the workflow that was made: after
+    /// a crash that may be all that tells of it.
+    pub(super) fn registers(&self, id: &WindowId) -> bool {
+        let Some(stored) = self.windows.get(id) else { return false };
+        let wanted = stored.planned.as_ref().and_then(|planned| planned.record.registration.as_deref());
+        let which = |there: &Registration| (there.id.clone(), there.by.clone(), there.attempt);
+        wanted.is_some() && stored.acknowledged.registered().map(which) != wanted.map(which)
     }
 
     /// The load's limit was `before`. Returns the jobs that may be offered something else now.
