@@ -67,6 +67,12 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "POLICY", value_enum, default_value_t = Policy::Stop, env = "JOBSTARTSTOP_DELETION_POLICY")]
     pub(crate) deletion_policy: Policy,
 
+    /// This cluster's name, up to 63 letters, digits, hyphens, dots and underscores, for example prod-eu. It stands in the
+    /// description of the workflows that are made at the Live API's scheduler, and only those are touched: clusters that
+    /// share an account need different ones. Not to be changed while windows are registered there.
+    #[arg(long, value_name = "NAME", value_parser = cluster_id, env = "JOBSTARTSTOP_CLUSTER_ID")]
+    pub(crate) cluster_id: Option<String>,
+
     /// Whether only one of several processes may call: the one that holds a Lease. Without it, run one process only.
     #[arg(
         long,
@@ -222,6 +228,12 @@ fn endpoint(text: &str) -> Result<Endpoint, String> {
     Endpoint::parse(text).map_err(|why| why.to_string())
 }
 
+/// Empty, as a chart may have it: none.
+fn cluster_id(text: &str) -> Result<String, &'static str> {
+    let fits = text.len() <= 63 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    if fits { Ok(text.to_owned()) } else { Err("must be 1 to 63 letters, digits, hyphens, dots or underscores") }
+}
+
 pub(crate) fn crds(options: &CrdsOptions) -> anyhow::Result<()> {
     let Some(directory) = &options.directory else {
         print!("{}", jobstartstop::api::crds::yaml()?);
@@ -288,5 +300,15 @@ mod tests {
         let cli = Cli::parse_from(["jobstartstop", "run"]);
         let Command::Run(options) = cli.command else { panic!("not a run") };
         assert_eq!(options.endpoints, [Endpoint::vendor()]);
+    }
+
+    #[test]
+    fn a_clusters_name_is_one_that_is_read_back_from_a_description() {
+        for name in ["prod-eu", "a", "A.b_c-1", ""] {
+            assert_eq!(cluster_id(name), Ok(name.to_owned()));
+        }
+        for name in ["prod eu", "eu]", "ü", "a@b", &"a".repeat(64)] {
+            assert!(cluster_id(name).is_err(), "{name}");
+        }
     }
 }

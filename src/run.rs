@@ -250,6 +250,7 @@ fn setup(ground: &Ground, tenure: Arc<Tenure>) -> anyhow::Result<Setup> {
         namespaces: options.namespaces.iter().filter(|namespace| !namespace.is_empty()).cloned().collect(),
         endpoints: options.endpoints.clone(),
         deletion_policy: options.deletion_policy.into(),
+        cluster: options.cluster_id.clone().unwrap_or_default(),
         instance: ground.instance.clone(),
         posts: Arc::clone(&ground.posts),
         metrics: Arc::clone(&ground.metrics),

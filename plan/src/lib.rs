@@ -54,7 +54,7 @@ pub use plan::{
 pub use reading::{Reading, Word, word};
 pub use reason::Reason;
 pub use record::{Claim, OnAir, Record, Task, TaskState, Trouble};
-pub use registration::{Delegation, Executor, Grant, Half, Marker, Offer, Registration, Slot, Texts};
+pub use registration::{Delegation, Executor, Grant, Half, Marker, Offer, Quota, Registration, Slot, Texts};
 pub use scheduler::{ShownWorkflow, WorkflowAnswer, WorkflowOp};
 pub use timings::Timings;
 pub use window::{Deletion, DeletionPolicy, HeadsUp, Window};

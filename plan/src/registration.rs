@@ -243,6 +243,35 @@ pub struct Offer {
     pub horizon: SignedDuration,
 }
 
+/// How much of the vendor's scheduler an account's windows may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Workflows whose start is pending, at once; 0: no limit (vendor: six, more by its Support).
+    pub pending_activations: u32,
+    /// How long before its start a window is registered at the earliest; zero: as soon as it is seen.
+    pub ahead: SignedDuration,
+}
+
+impl Quota {
+    /// Of two accounts that share a key, each limit as the stricter has it.
+    #[must_use]
+    pub fn strictest(self, other: Self) -> Self {
+        fn stricter<T: Ord + Default>(a: T, b: T) -> T {
+            if a == T::default() || b == T::default() { a.max(b) } else { a.min(b) }
+        }
+        Self {
+            pending_activations: stricter(self.pending_activations, other.pending_activations),
+            ahead: stricter(self.ahead, other.ahead),
+        }
+    }
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self { pending_activations: 6, ahead: SignedDuration::from_hours(30 * 24) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,6 +306,19 @@ mod tests {
         assert_ne!(of(Some("a"), None), of(Some("b"), None));
         assert_ne!(of(None, Some("https://a")), of(None, None));
         assert_eq!(of(Some(""), None), Texts::default());
+    }
+
+    #[test]
+    fn the_strictest_of_two_accounts_with_one_key_counts_and_no_limit_is_none() {
+        let of = |pending_activations, days: i64| Quota { pending_activations, ahead: SignedDuration::from_hours(days * 24) };
+        for (one, two, both) in [
+            (of(6, 30), of(4, 60), of(4, 30)),
+            (of(0, 30), of(6, 0), of(6, 30)),
+            (of(0, 0), of(0, 0), of(0, 0)),
+        ] {
+            assert_eq!(one.strictest(two), both);
+            assert_eq!(two.strictest(one), both);
+        }
     }
 
     #[test]

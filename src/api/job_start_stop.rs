@@ -78,7 +78,12 @@ use super::{NEVER_OBSERVED, is_default, rules};
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
-#[x_kube(validation = rules::heads_up_needs_a_receiver())]
+#[x_kube(
+    validation = rules::heads_up_needs_a_receiver(),
+    validation = rules::executor_locked(),
+    validation = rules::adoption_locked(),
+    validation = rules::adoption_needs_the_live_scheduler()
+)]
 #[serde(rename_all = "camelCase")]
 pub struct JobStartStopSpec {
     /// The LiveAccount, in the same namespace, whose key and endpoint are used for the calls. Left out, it is the
@@ -155,6 +160,27 @@ pub struct JobStartStopSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 31_536_000))]
     pub ttl_seconds_after_finished: Option<u32>,
+
+    /// Who makes the calls. Operator: this operator; while it or its cluster is down, nothing is switched until it is
+    /// back. LiveScheduler: the Live API's own scheduler, with which the operator registers the window ahead of its start;
+    /// start and stop are then made while the cluster is down, too, and the operator checks both and makes what is
+    /// missing. Editing, suspending, cancelling and deleting work alike with either. What the Live API's scheduler cannot
+    /// change once a window is registered are `description` and `notificationURL`: it keeps those that it was given, and
+    /// the condition Drifted says so. Left out, the LiveAccount's `defaults.executor` holds, else Operator; what holds when
+    /// the operator first sees the window stays (`status.executor`). It cannot change, be added or removed later: create
+    /// another JobStartStop for another executor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Executor")]
+    pub executor: Option<Executor>,
+
+    /// Id of a workflow that stands at the Live API's scheduler already, for example
+    /// `d44cf29f4f184757ac0995beb8a0097e`: this window takes it over, and no other one is made for it. It has to be of the
+    /// same job. Only for the executor LiveScheduler. It is given when the window is created: once registered, a window
+    /// has its workflow, and a second one would start the channel twice. So it cannot change, be added or removed later.
+    #[serde(rename = "adoptWorkflowID", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = rules::adopted_workflow_id())]
+    pub adopt_workflow_id: Option<String>,
 }
 
 /// The `LiveAccount` of a window.
@@ -236,6 +262,24 @@ impl From<DeletionPolicy> for plan::DeletionPolicy {
     }
 }
 
+/// Who makes the calls of a window.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Executor {
+    /// This operator.
+    Operator,
+    /// The Live API's own scheduler.
+    LiveScheduler,
+}
+
+impl From<Executor> for plan::Executor {
+    fn from(executor: Executor) -> Self {
+        match executor {
+            Executor::Operator => Self::Operator,
+            Executor::LiveScheduler => Self::LiveScheduler,
+        }
+    }
+}
+
 /// What the operator saw and did. It is written as a whole; nothing in it is required, and its words are open, so
 /// that an older or newer operator can read it.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -260,6 +304,24 @@ pub struct JobStartStopStatus {
     #[serde(skip_serializing_if = "is_default")]
     pub deletion_policy: String,
 
+    /// Who makes the calls: Operator or LiveScheduler. Settled when the operator first saw the window.
+    #[serde(skip_serializing_if = "is_default")]
+    pub executor: String,
+
+    /// The id that the Live API's scheduler gave the workflow in `registered`, or the last one where there is none now.
+    #[serde(rename = "vendorWorkflowID", skip_serializing_if = "is_default")]
+    pub vendor_workflow_id: String,
+
+    /// The workflow at the Live API's scheduler that stands for this window, and for those that it is merged with. Written
+    /// before it is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registered: Option<RegisteredStatus>,
+
+    /// Id of a workflow at the Live API's scheduler that is not this operator's, for the same job and time. It is left
+    /// alone.
+    #[serde(rename = "foreignWorkflowID", skip_serializing_if = "is_default")]
+    pub foreign_workflow_id: String,
+
     /// The start of the window.
     #[serde(skip_serializing_if = "is_default")]
     pub activation: TaskStatus,
@@ -282,7 +344,7 @@ pub struct JobStartStopStatus {
     pub finished_at: String,
 
     /// Ready, Reconciling and Stalled as kubectl wait, Flux and Argo CD read them; OnAir, and Conflict, Suspended,
-    /// CapacityShort and Drifted where they apply.
+    /// CapacityShort and Drifted where they apply; Registered where the Live API's scheduler is to make the calls.
     #[serde(skip_serializing_if = "is_default")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -354,6 +416,110 @@ pub struct TaskStatus {
     /// How many calls were sent.
     #[serde(skip_serializing_if = "is_default")]
     pub attempts: u32,
+
+    /// How often the Live API's scheduler switched the channel off while a window wanted it on, so that this start was due
+    /// again. Only starts are.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cuts: u32,
+
+    /// What another version of the operator wrote and this one does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: BTreeMap<String, Value>,
+}
+
+/// A workflow at the Live API's scheduler, as this operator made it and last read it.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RegisteredStatus {
+    /// What marks it as this window's: `[jss:…]` at the end of its description has it. The uid of the window that it was
+    /// made for, without the dashes, and after an @ the name of the cluster, where it has one.
+    #[serde(skip_serializing_if = "is_default")]
+    pub marker: String,
+
+    /// The process that makes it, by an id of its own.
+    #[serde(skip_serializing_if = "is_default")]
+    pub by: String,
+
+    /// The how-manieth try to make it, from 1.
+    #[serde(skip_serializing_if = "is_default")]
+    pub attempt: u32,
+
+    /// Its start.
+    #[serde(skip_serializing_if = "is_default")]
+    pub activation: RegisteredTask,
+
+    /// Its stop.
+    #[serde(skip_serializing_if = "is_default")]
+    pub deactivation: RegisteredTask,
+
+    /// A digest of the description that it bears, the marker left out; empty: it bears none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub description_digest: String,
+
+    /// A digest of the URL that it has for notifications, which may be a secret; empty: it has none.
+    #[serde(rename = "notificationURLDigest", skip_serializing_if = "is_default")]
+    pub notification_url_digest: String,
+
+    /// The Live API's scheduler sends the notifications of this window.
+    #[serde(skip_serializing_if = "is_default")]
+    pub notifies: bool,
+
+    /// The Live API's scheduler does not have it: it never took it, or has it no more.
+    #[serde(skip_serializing_if = "is_default")]
+    pub gone: bool,
+
+    /// It made its start when no window wanted that any more, and the channel was read off since.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cleared: bool,
+
+    /// What another version of the operator wrote and this one does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: BTreeMap<String, Value>,
+}
+
+/// One half of a workflow at the Live API's scheduler.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RegisteredTask {
+    /// pending, finished, failed or cancelled, as last read; any other word may still mean a call.
+    #[serde(skip_serializing_if = "is_default")]
+    pub state: String,
+
+    /// When the Live API's scheduler makes the call, in UTC.
+    #[serde(skip_serializing_if = "is_default")]
+    pub time: String,
+
+    /// The same in seconds since 1970, as the Live API counts.
+    #[serde(rename = "timeUTC", skip_serializing_if = "Option::is_none")]
+    pub time_utc: Option<i64>,
+
+    /// How many seconds before `time` it sends a notification ahead; 0: none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub notification_seconds: u32,
+
+    /// What this operator asked for last, where the above is something else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<AskedTask>,
+
+    /// What another version of the operator wrote and this one does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub unknown: BTreeMap<String, Value>,
+}
+
+/// What was asked for one half of a workflow.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AskedTask {
+    /// When the call was to be made, in UTC.
+    #[serde(skip_serializing_if = "is_default")]
+    pub time: String,
+
+    /// How many seconds before that a notification was to go ahead; 0: none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub notification_seconds: u32,
 
     /// What another version of the operator wrote and this one does not know.
     #[serde(flatten)]
@@ -519,7 +685,7 @@ mod tests {
         let spec: JobStartStopSpec = serde_json::from_value(window()).unwrap();
         assert_eq!(spec.account_ref.name, "default");
         assert!(!spec.suspend && !spec.cancel);
-        assert_eq!(spec.deletion_policy, None);
+        assert_eq!((spec.deletion_policy, spec.executor, spec.adopt_workflow_id), (None, None, None));
     }
 
     #[test]
@@ -561,6 +727,15 @@ mod tests {
             confirmed_at: "2026-12-02T13:00:04.000000Z".to_owned(),
             lateness_millis: Some(0),
             attempts: 1,
+            cuts: 1,
+            unknown: BTreeMap::new(),
+        };
+        let registered = RegisteredTask {
+            state: "pending".to_owned(),
+            time: "2026-12-02T13:00:00Z".to_owned(),
+            time_utc: Some(1_796_216_400),
+            notification_seconds: 600,
+            asked: Some(AskedTask { time: "2026-12-02T13:30:00Z".to_owned(), ..AskedTask::default() }),
             unknown: BTreeMap::new(),
         };
         let status = JobStartStopStatus {
@@ -568,6 +743,22 @@ mod tests {
             phase: "Active".to_owned(),
             workflow_id: "d44cf29f4f184757ac0995beb8a0097e".to_owned(),
             deletion_policy: "Stop".to_owned(),
+            executor: "LiveScheduler".to_owned(),
+            vendor_workflow_id: "0a7c3b2e9d5f4e1c8b6a7d9e0f1a2b3c".to_owned(),
+            registered: Some(RegisteredStatus {
+                marker: "d44cf29f4f184757ac0995beb8a0097e@eu".to_owned(),
+                by: "5b1c".to_owned(),
+                attempt: 2,
+                activation: registered.clone(),
+                deactivation: RegisteredTask { asked: None, ..registered },
+                description_digest: "85944171f73967e8".to_owned(),
+                notification_url_digest: "85944171f73967e9".to_owned(),
+                notifies: true,
+                gone: true,
+                cleared: true,
+                unknown: BTreeMap::new(),
+            }),
+            foreign_workflow_id: "1a7c3b2e9d5f4e1c8b6a7d9e0f1a2b3c".to_owned(),
             activation: task.clone(),
             deactivation: TaskStatus { attempts: 0, lateness_millis: None, ..task },
             job: JobReading { state: "processing".to_owned(), reading: "On".to_owned(), ..JobReading::default() },
@@ -591,8 +782,18 @@ mod tests {
         };
         let text = serde_json::to_string(&status).unwrap();
         assert_eq!(serde_json::from_str::<JobStartStopStatus>(&text).unwrap(), status);
-        for name in ["workflowID", "timeUTC", "callAt", "calledAt", "confirmedAt", "latenessMillis"] {
-            assert!(text.contains(name), "{name}");
+        for name in [
+            "workflowID",
+            "vendorWorkflowID",
+            "foreignWorkflowID",
+            "notificationURLDigest",
+            "timeUTC",
+            "callAt",
+            "calledAt",
+            "confirmedAt",
+            "latenessMillis",
+        ] {
+            assert!(text.contains(&format!("{name:?}")), "{name}");
         }
     }
 

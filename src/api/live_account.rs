@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{DeletionPolicy, NEVER_OBSERVED, is_default, rules};
+use super::{DeletionPolicy, Executor, NEVER_OBSERVED, is_default, rules};
 
 /// How the Live API is reached for the windows that name this account.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -175,6 +175,12 @@ pub struct AccountDefaults {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 31_536_000))]
     pub ttl_seconds_after_finished: Option<u32>,
+
+    /// Who makes the calls of a JobStartStop without an `executor`: Operator or LiveScheduler, as described there. Left
+    /// out, it is Operator. A change applies to JobStartStops that the operator has not seen yet, and to no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Executor")]
+    pub executor: Option<Executor>,
 }
 
 /// Limits of an account.
@@ -194,11 +200,28 @@ pub struct AccountLimits {
     /// for go out at most 16 at a time. Default: 16.
     #[schemars(range(max = 10_000))]
     pub concurrent_requests: u32,
+
+    /// How many workflows whose start is pending may stand at the Live API's scheduler at one moment, for windows that it
+    /// makes the calls of; the soonest are registered first, and a sooner one takes the place of the last. The Live API
+    /// allows six; its Support can raise that. 0: no limit. Default: 6.
+    #[schemars(range(max = 10_000))]
+    pub pending_activations: u32,
+
+    /// How many days before its start a window is registered with the Live API's scheduler at the earliest, up to 366:
+    /// the Live API does not say how far ahead it plans. 0: as soon as it is seen. Default: 30.
+    #[schemars(range(max = 366))]
+    pub register_ahead_days: u32,
 }
 
 impl Default for AccountLimits {
     fn default() -> Self {
-        Self { simultaneous_activations: 5, requests_per_second: 20, concurrent_requests: 16 }
+        Self {
+            simultaneous_activations: 5,
+            requests_per_second: 20,
+            concurrent_requests: 16,
+            pending_activations: 6,
+            register_ahead_days: 30,
+        }
     }
 }
 
@@ -234,7 +257,8 @@ pub struct LiveAccountStatus {
     pub uncovered: UncoveredChannels,
 
     /// Ready, Reconciling and Stalled as kubectl wait, Flux and Argo CD read them; KeyAccepted: whether the Live API
-    /// took the key; NotificationsUnsigned where notifications are sent and not signed.
+    /// took the key; SchedulerAvailable: whether its scheduler takes windows, once that was tried; NotificationsUnsigned
+    /// where notifications are sent and not signed.
     #[serde(skip_serializing_if = "is_default")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

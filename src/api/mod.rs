@@ -15,8 +15,9 @@ pub mod time;
 pub mod workflow;
 
 pub use job_start_stop::{
-    AccountRef, Activation, ClaimStatus, Deactivation, DeletionPolicy, JobReading, JobStartStop, JobStartStopSpec,
-    JobStartStopStatus, NotificationStatus, SpecTimeError, SpecTimes, TaskStatus,
+    AccountRef, Activation, AskedTask, ClaimStatus, Deactivation, DeletionPolicy, Executor, JobReading, JobStartStop,
+    JobStartStopSpec, JobStartStopStatus, NotificationStatus, RegisteredStatus, RegisteredTask, SpecTimeError,
+    SpecTimes, TaskStatus,
 };
 pub use live_account::{
     AccountDefaults, AccountLimits, AccountNotifications, ApiKeySecretRef, GatewayAccess, LiveAccount, LiveAccountSpec,

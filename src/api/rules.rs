@@ -202,6 +202,57 @@ pub fn account_locked() -> Rule {
     unchanged(ACCOUNT_LOCKED)
 }
 
+/// Sentence for another executor in a stored window.
+pub const EXECUTOR_LOCKED: &str =
+    "cannot be changed, added or removed: create another JobStartStop for another executor";
+
+/// The executor of a window stays, also when it names none: two executors would both make its calls.
+pub fn executor_locked() -> Rule {
+    kept("executor", EXECUTOR_LOCKED)
+}
+
+/// Longest id of a workflow.
+pub const WORKFLOW_ID_MAX_LENGTH: usize = 64;
+/// Sentence for a workflow id that is none.
+pub const WORKFLOW_ID_SENTENCE: &str = "must be the workflow's id as the Live API's scheduler shows it: 1 to 64 letters, digits, hyphens or underscores, \
+     and nothing else";
+
+/// A workflow's id; it becomes part of a path, so nothing with a meaning there is let in.
+pub fn adopted_workflow_id() -> Rule {
+    Rule::new("self.matches('^[A-Za-z0-9_-]{1,64}$')").message(WORKFLOW_ID_SENTENCE)
+}
+
+/// Sentence for another workflow to take over in a stored window.
+pub const ADOPTION_LOCKED: &str = "cannot be changed, added or removed: a workflow is taken over when its JobStartStop is created. Create another \
+     JobStartStop for another workflow";
+
+/// The workflow that a window takes over stays, also when there is none.
+pub fn adoption_locked() -> Rule {
+    kept("adoptWorkflowID", ADOPTION_LOCKED)
+}
+
+/// Sentence for a workflow to take over where nothing is registered.
+pub const ADOPTION_UNDER_OPERATOR: &str =
+    "is only for the executor LiveScheduler: with Operator nothing stands at the Live API's scheduler; leave it out";
+
+/// A workflow is taken over only by a window that is registered. Without an executor the account's default may say so.
+pub fn adoption_needs_the_live_scheduler() -> Rule {
+    Rule::new("!has(self.adoptWorkflowID) || !has(self.executor) || self.executor != 'Operator'")
+        .message(ADOPTION_UNDER_OPERATOR)
+        .field_path(".adoptWorkflowID")
+}
+
+/// What a field of `spec` says stays, also that it is not there. On `spec`: a rule on the field itself is not asked when
+/// the field comes or goes.
+fn kept(field: &str, sentence: &'static str) -> Rule {
+    Rule::new(format!(
+        "has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
+    ))
+    .message(sentence)
+    .field_path(format!(".{field}"))
+    .reason(Reason::FieldValueForbidden)
+}
+
 fn unchanged(sentence: &'static str) -> Rule {
     Rule::new("self == oldSelf").message(sentence).reason(Reason::FieldValueForbidden)
 }
@@ -241,15 +292,9 @@ pub fn endpoint() -> Rule {
         .message(ENDPOINT_SENTENCE)
 }
 
-/// The endpoint of an account stays, also when there is none. On `spec`: a rule on the field itself is not asked when
-/// the field comes or goes.
+/// The endpoint of an account stays, also when there is none.
 pub fn endpoint_locked() -> Rule {
-    Rule::new(
-        "has(self.endpoint) == has(oldSelf.endpoint) && (!has(self.endpoint) || self.endpoint == oldSelf.endpoint)",
-    )
-    .message(ENDPOINT_LOCKED)
-    .field_path(".endpoint")
-    .reason(Reason::FieldValueForbidden)
+    kept("endpoint", ENDPOINT_LOCKED)
 }
 
 /// Longest account id.

@@ -1,5 +1,7 @@
 //! `LiveAccounts` as the index keeps them: where calls go, with which key, and how much an account allows.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta;
@@ -7,7 +9,7 @@ use plan::admit::Limits;
 use plan::conditions::{Condition, Health, Said, Status};
 use plan::serving::Serving;
 use plan::skew::Skew;
-use plan::{DeletionPolicy, ObjectName, Reason, Trouble};
+use plan::{DeletionPolicy, Executor, ObjectName, Quota, Reason, Trouble};
 use serde_json::json;
 
 use crate::api::{self, LiveAccount, LiveAccountStatus};
@@ -26,6 +28,7 @@ pub const IN_USE: &str = "scheduler.bcovlive.io/in-use";
 
 const KEY_ACCEPTED: &str = "KeyAccepted";
 const CLOCK_SKEW: &str = "ClockSkew";
+const SCHEDULER_AVAILABLE: &str = "SchedulerAvailable";
 
 /// How clients are made.
 #[derive(Clone, Debug)]
@@ -54,6 +57,7 @@ pub(super) struct Account {
     secret_key: String,
     pub(super) defaults: Defaults,
     limits: Limits,
+    quota: Quota,
     /// What the HTTP interface and notifications answer as `account_id`.
     pub(super) shown_as: Option<String>,
     /// It opted in to the HTTP interface.
@@ -67,6 +71,7 @@ pub(super) struct Account {
     /// The Secret was read again because the Live API refused this key.
     pub(super) doubted: bool,
     pub(super) last_contact: Option<Timestamp>,
+    pub(super) scheduler: Scheduler,
     /// Whether another installation serves it, too.
     pub(super) serving: Serving,
     /// The last list of all jobs of its key, by this process or, as it is stored, an earlier one.
@@ -80,6 +85,19 @@ pub(super) struct Account {
     pub(super) writes: Attempts,
     /// Attempts in vain to put its finalizer on or off: an operator without that right still shows its status.
     pub(super) holds: Attempts,
+}
+
+/// What the vendor's scheduler said to the account's key when it was last asked to take a window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Scheduler {
+    /// An earlier process asked, if any: what is stored stands.
+    #[default]
+    AsStored,
+    /// The key was never asked with.
+    NotAsked,
+    Takes,
+    /// It does not, in the vendor's words.
+    Refuses(String),
 }
 
 /// What the index knows for an account's status beside the account itself.
@@ -111,7 +129,7 @@ pub(super) fn read(raw: Raw<LiveAccount>) -> Result<Read<LiveAccount>, String> {
 
 impl Account {
     /// Reads the object. The key comes apart from it, by [`Account::take_secret`].
-    pub(super) fn parse(read: Read<LiveAccount>, dialling: &Dialling, flag: DeletionPolicy) -> Self {
+    pub(super) fn parse(read: Read<LiveAccount>, dialling: &Dialling, flags: &Defaults) -> Self {
         let Read { object, left_out } = read;
         let name = name_of(&object);
         let unreadable = unreadable(&name, &left_out);
@@ -121,7 +139,9 @@ impl Account {
         let spec = object.spec;
         // What cannot be read may be the wish to keep them.
         let ttl = spec.defaults.ttl_seconds_after_finished.filter(|_| unreadable.is_none());
-        let policy = spec.defaults.deletion_policy.map_or(flag, DeletionPolicy::from);
+        let policy = spec.defaults.deletion_policy.map_or(flags.deletion_policy, DeletionPolicy::from);
+        // What cannot be read may say otherwise, and who makes a window's calls is settled once.
+        let executor = unreadable.is_none().then(|| spec.defaults.executor.map(Executor::from).unwrap_or_default());
         let listed = object.status.as_ref().and_then(|status| Listed::read(&status.uncovered));
         Self {
             uid: object.metadata.uid.unwrap_or_default(),
@@ -138,11 +158,17 @@ impl Account {
                 deletion_policy: policy,
                 activation_lead: SignedDuration::from_secs(i64::from(spec.defaults.activation_lead_seconds)),
                 ttl: ttl.map(|s| SignedDuration::from_secs(i64::from(s))),
+                executor,
+                cluster: Arc::clone(&flags.cluster),
             },
             limits: Limits {
                 simultaneous_activations: spec.limits.simultaneous_activations,
                 requests_per_second: spec.limits.requests_per_second,
                 concurrent_requests: spec.limits.concurrent_requests,
+            },
+            quota: Quota {
+                pending_activations: spec.limits.pending_activations,
+                ahead: SignedDuration::from_hours(24 * i64::from(spec.limits.register_ahead_days)),
             },
             shown_as: spec.account_id,
             gateway: spec.gateway.enabled,
@@ -152,6 +178,7 @@ impl Account {
             key_accepted: None,
             doubted: false,
             last_contact: None,
+            scheduler: Scheduler::default(),
             serving: Serving::default(),
             listed,
             status: object.status.unwrap_or_default(),
@@ -168,6 +195,7 @@ impl Account {
             && self.secret_key == other.secret_key
             && self.defaults == other.defaults
             && self.limits == other.limits
+            && self.quota == other.quota
             && self.deleting == other.deleting
             && self.unreadable == other.unreadable
     }
@@ -182,8 +210,9 @@ impl Account {
             endpoint: before.endpoint.clone(),
             secret: before.secret.clone(),
             secret_key: before.secret_key.clone(),
-            defaults: before.defaults,
+            defaults: before.defaults.clone(),
             limits: before.limits,
+            quota: before.quota,
             signing: before.signing.clone(),
             ..self
         }
@@ -206,6 +235,9 @@ impl Account {
             self.key_accepted = old.key_accepted;
             self.doubted = old.doubted;
             self.last_contact = old.last_contact;
+            self.scheduler = old.scheduler;
+        } else {
+            self.scheduler = Scheduler::NotAsked;
         }
     }
 
@@ -225,6 +257,9 @@ impl Account {
             _ => true,
         };
         if changed {
+            if self.client.is_ok() {
+                self.scheduler = Scheduler::NotAsked;
+            }
             self.client = next;
             self.key_accepted = None;
             self.doubted = false;
@@ -281,6 +316,7 @@ impl Account {
         let health = trouble.as_ref().map_or(ready, |trouble| Health::of_trouble(trouble.reason, &trouble.message));
         let mut conditions = health.conditions();
         conditions.push(self.key_condition());
+        conditions.extend(self.scheduler_condition());
         conditions.extend(skew_condition(skew));
         conditions.extend(unsigned);
         LiveAccountStatus {
@@ -296,7 +332,7 @@ impl Account {
             conditions: conditions
                 .into_iter()
                 .map(|next| conditions::stored(&self.status.conditions, &next, self.generation, &whole_seconds(now)))
-                .chain(self.status.conditions.iter().filter(|condition| !ours(condition)).cloned())
+                .chain(self.status.conditions.iter().filter(|condition| self.leaves(condition)).cloned())
                 .collect(),
             unknown: self.status.unknown.clone(),
         }
@@ -328,6 +364,24 @@ impl Account {
             None => (Status::Unknown, Reason::KeyNotUsed),
         };
         Condition { kind: KEY_ACCEPTED, status, reason, message: reason.meaning().into() }
+    }
+
+    /// Nothing is said before the key was asked with.
+    fn scheduler_condition(&self) -> Option<Condition> {
+        let (status, reason, message) = match &self.scheduler {
+            Scheduler::AsStored | Scheduler::NotAsked => return None,
+            Scheduler::Takes => {
+                (Status::True, Reason::SchedulerAvailable, Reason::SchedulerAvailable.meaning().to_owned())
+            }
+            Scheduler::Refuses(why) => (Status::False, Reason::SchedulerUnavailable, why.clone()),
+        };
+        Some(Condition { kind: SCHEDULER_AVAILABLE, status, reason, message })
+    }
+
+    /// A stored condition that stays as it is.
+    fn leaves(&self, condition: &meta::v1::Condition) -> bool {
+        let stands = condition.type_ == SCHEDULER_AVAILABLE && self.scheduler == Scheduler::AsStored;
+        stands || !ours(condition)
     }
 
     /// The Secrets that it names.
@@ -363,12 +417,17 @@ impl Account {
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }
+
+    /// How much of the vendor's scheduler its windows may take.
+    pub(super) fn quota(&self) -> Quota {
+        self.quota
+    }
 }
 
 /// A condition that this version writes.
 fn ours(condition: &meta::v1::Condition) -> bool {
     let kind = condition.type_.as_str();
-    [KEY_ACCEPTED, CLOCK_SKEW, signing::UNSIGNED].contains(&kind) || plan::conditions::KINDS.contains(&kind)
+    [KEY_ACCEPTED, CLOCK_SKEW, SCHEDULER_AVAILABLE, signing::UNSIGNED].contains(&kind) || plan::conditions::KINDS.contains(&kind)
 }
 
 fn unreadable(name: &ObjectName, left_out: &[String]) -> Option<Trouble> {

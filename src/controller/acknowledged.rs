@@ -1,10 +1,10 @@
 //! The status of a window that the apiserver has acknowledged, as the index keeps it.
 
-use plan::{Claim, TaskState};
+use plan::{Claim, Executor, Registration, TaskState};
 
 use crate::api::JobStartStopStatus;
 
-use super::status;
+use super::{registered, status};
 
 /// Packed: there may be a hundred thousand of them, and the whole is needed only when its object is written or read anew.
 /// Beside it stands what each decision asks for.
@@ -17,6 +17,9 @@ pub(super) struct Acknowledged {
     has_it_on: bool,
     /// Few windows have one: it is put in place shortly before the start.
     claim: Option<Box<Claim>>,
+    executor: Option<Executor>,
+    /// Few windows have one: those that stand at the vendor's scheduler.
+    registered: Option<Box<Registration>>,
 }
 
 impl Acknowledged {
@@ -32,6 +35,8 @@ impl Acknowledged {
             settled: !stored.finished_at.is_empty(),
             has_it_on: status::tells_it_is_on(stored),
             claim: status::claim(stored).map(Box::new),
+            executor: Executor::parse(&stored.executor),
+            registered: registered::read(stored).map(Box::new),
         }
     }
 
@@ -58,5 +63,15 @@ impl Acknowledged {
     /// The claim on the start that is stored.
     pub(super) fn claim(&self) -> Option<&Claim> {
         self.claim.as_deref()
+    }
+
+    /// Who is stored as making its calls.
+    pub(super) fn executor(&self) -> Option<Executor> {
+        self.executor
+    }
+
+    /// The workflow at the vendor's scheduler that is stored as standing for it.
+    pub(super) fn registered(&self) -> Option<&Registration> {
+        self.registered.as_deref()
     }
 }

@@ -1,17 +1,27 @@
 //! Words of another version in a stored status.
 
-use plan::TaskState;
+use plan::{Executor, TaskState};
 
 use crate::api::{JobStartStopStatus, TaskStatus};
 
 use super::conditions::bounded;
 
-/// The first state of a task that stands there in a word of another version.
-pub(super) fn strange_state(status: &JobStartStopStatus) -> Option<String> {
+/// The first word of another version that says how a task stands, or who makes the calls.
+pub(super) fn strange_word(status: &JobStartStopStatus) -> Option<String> {
     let tasks = [("activation", &status.activation), ("deactivation", &status.deactivation)];
-    tasks.into_iter().find(|(_, task)| strange(&task.state)).map(|(half, task)| {
+    let state = tasks.into_iter().find(|(_, task)| strange(&task.state)).map(|(half, task)| {
         format!("status.{half}.state: this version does not know the state {:?}", bounded(&task.state))
-    })
+    });
+    let executor = || {
+        let word = bounded(&status.executor);
+        strange_executor(&status.executor)
+            .then(|| format!("status.executor: this version does not know the executor {word:?}"))
+    };
+    state.or_else(executor)
+}
+
+pub(super) fn strange_executor(executor: &str) -> bool {
+    !executor.is_empty() && Executor::parse(executor).is_none()
 }
 
 pub(super) fn strange(state: &str) -> bool {

@@ -27,6 +27,7 @@ mod outbox;
 mod posts;
 pub(crate) mod raw;
 mod recheck;
+mod registered;
 mod shared;
 mod signing;
 mod status;
@@ -63,6 +64,7 @@ use accounts::Dialling;
 use index::{Index, Order};
 use live_calls::carry_out;
 use shared::{Ground, Outlets, Shared};
+use window::Defaults;
 
 pub use accounts::IN_USE;
 pub use directory::Known;
@@ -94,6 +96,8 @@ pub struct Setup {
     pub endpoints: Vec<Endpoint>,
     /// What deleting does where neither object nor account say.
     pub deletion_policy: DeletionPolicy,
+    /// The cluster's name, which stands in the description of workflows; empty: it has none.
+    pub cluster: String,
     /// Names this process in events.
     pub instance: String,
     /// Counters.
@@ -140,7 +144,12 @@ impl Lanes {
     /// Puts the lanes together; nothing runs yet.
     pub fn new(setup: Setup) -> Self {
         let dialling = Dialling { transport: setup.transport, timeouts: setup.timeouts, allowed: setup.endpoints };
-        let index = Index::new(setup.timings, dialling.clone(), setup.deletion_policy);
+        let flags = Defaults {
+            deletion_policy: setup.deletion_policy,
+            cluster: setup.cluster.into(),
+            ..Defaults::default()
+        };
+        let index = Index::new(setup.timings, dialling.clone(), flags);
         let Setup { clock, tenure, steps, metrics, readiness, .. } = setup;
         let (shared, outlets) = Shared::new(index, Ground { clock, tenure, steps, metrics, readiness });
         let Outlets { orders, lists, notices } = outlets;

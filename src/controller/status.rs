@@ -11,13 +11,20 @@ use crate::api::time::{epoch_seconds, read_status};
 use crate::api::{self, ClaimStatus, JobReading, JobStartStopStatus, TaskStatus};
 
 use super::conditions::{self, bounded, whole_seconds};
-use super::foreign::{state, strange};
+use super::foreign::{state, strange, strange_executor};
 use super::outbox;
+use super::registered;
 use super::window::Stored;
 
-/// A window's record: what this process planned, else what is stored.
+/// A window's record: what this process planned, else what is stored. Who makes its calls is settled by what is stored:
+/// until then an account that appears, or changes, still has its say.
 pub(super) fn record(stored: &Stored) -> Option<Record> {
-    stored.planned.as_ref().map(|planned| planned.record.clone()).or_else(|| stored_record(stored))
+    let planned = stored.planned.as_ref().map(|planned| Record { executor: executor(stored), ..planned.record.clone() });
+    planned.or_else(|| stored_record(stored))
+}
+
+fn executor(stored: &Stored) -> Executor {
+    stored.executor().unwrap_or_default()
 }
 
 /// The same question as to its record, without a copy of that.
@@ -45,10 +52,9 @@ pub(super) fn stored_record(stored: &Stored) -> Option<Record> {
             (activation.unwrap_or(new.activation), deactivation.unwrap_or(new.deactivation))
         }
     };
+    let drifted = shown(status, "Drifted");
     let ready = shown(status, "Ready");
-    let trouble = ready
-        .filter(|ready| ready.status == "False")
-        .and_then(|ready| Some(Trouble { reason: Reason::parse(&ready.reason)?, message: ready.message.clone() }));
+    let trouble = ready.filter(|ready| ready.status == "False").and_then(said);
     Some(Record {
         activation,
         deactivation,
@@ -60,23 +66,35 @@ pub(super) fn stored_record(stored: &Stored) -> Option<Record> {
             _ => OnAir::False,
         }),
         trouble,
-        drift: shown(status, "Drifted").and_then(|drifted| Reason::parse(&drifted.reason)),
+        drift: drifted.and_then(|drifted| Reason::parse(&drifted.reason)).filter(|why| *why != DIFFERS),
         too_many_starts: shown(status, "CapacityShort")
             .is_some_and(|short| short.reason == Reason::TooManyStarts.as_str()),
-        executor: Executor::Operator,
-        registration: None,
-        registered: None,
-        differs: None,
-        foreign: None,
-        cuts: 0,
+        executor: executor(stored),
+        registration: registered::read(status).map(Box::new),
+        registered: shown(status, "Registered").and_then(said),
+        differs: drifted.filter(|drifted| drifted.reason == DIFFERS.as_str()).map(|drifted| drifted.message.clone()),
+        foreign: registered::id(&status.foreign_workflow_id),
+        cuts: status.activation.cuts,
         finished_at: read_status(&status.finished_at),
         outbox: outbox::read(&status.notifications),
     })
 }
 
-/// Whether what is stored tells of more than a record: a task that is settled, or a later call.
+/// What of a workflow at the vendor's scheduler is not as its owner has it shows on the same condition as a channel that
+/// went off by itself.
+const DIFFERS: Reason = Reason::VendorCopyDiffers;
+
+fn said(condition: &Condition) -> Option<Trouble> {
+    Some(Trouble { reason: Reason::parse(&condition.reason)?, message: condition.message.clone() })
+}
+
+/// Whether what is stored tells of more than a record: a start that was due again, a task that is settled, or a later
+/// call. One whose start is due again has less settled and called than before.
 pub(super) fn is_ahead(stored: &Stored, record: &Record) -> bool {
     let Some(theirs) = stored_record(stored) else { return false };
+    if theirs.cuts != record.cuts {
+        return theirs.cuts > record.cuts;
+    }
     let further = |theirs: &Task, ours: &Task| {
         let settled = !theirs.is_pending() && ours.is_pending();
         settled || theirs.called_at > ours.called_at || theirs.attempts > ours.attempts
@@ -137,8 +155,16 @@ pub(super) fn render(
         phase: planned.phase.as_str().to_owned(),
         workflow_id: api::workflow::workflow_id(stored.id.as_str()),
         deletion_policy: stored.spec.deletion_policy.as_str().to_owned(),
+        executor: executor_word(stored, before, record),
+        vendor_workflow_id: registered::vendor_id(record, before),
+        registered: record
+            .registration
+            .as_ref()
+            .map(|registration| registered::render(registration, before.registered.as_ref())),
+        foreign_workflow_id: record.foreign.as_ref().map(ToString::to_string).unwrap_or_default(),
         activation: TaskStatus {
             claim: record.claim.as_ref().map(|claim| claim_status(claim, before.activation.claim.as_ref())),
+            cuts: record.cuts,
             ..task_status(&record.activation, &stored.spec.activation_given, (&before.activation, before))
         },
         deactivation: task_status(
@@ -157,6 +183,14 @@ pub(super) fn render(
             .collect(),
         unknown: before.unknown.clone(),
     }
+}
+
+/// Who makes the calls. What nobody can tell yet is not stored, and another version's word stays.
+fn executor_word(stored: &Stored, before: &JobStartStopStatus, record: &Record) -> String {
+    if stored.executor().is_none() || strange_executor(&before.executor) {
+        return before.executor.clone();
+    }
+    record.executor.as_str().to_owned()
 }
 
 /// A condition that this version writes, as opposed to one that another version or tool keeps there.
@@ -187,6 +221,7 @@ fn task_status(task: &Task, given: &str, (stored, whole): (&TaskStatus, &JobStar
         confirmed_at: task.confirmed_at.map(api::time::micros).unwrap_or_default(),
         lateness_millis: task.lateness.map(|late| i64::try_from(late.as_millis()).unwrap_or(i64::MAX)),
         attempts: task.attempts,
+        cuts: 0,
         unknown: stored.unknown.clone(),
     }
 }

@@ -286,7 +286,7 @@ impl Watched for Accounts {
         match accounts::read(object) {
             Ok(read) => {
                 let mut index = self.shared.index();
-                let account = Account::parse(read, &self.dialling, index.deletion_policy());
+                let account = Account::parse(read, &self.dialling, index.flags());
                 if let Some(trouble) = &account.unreadable {
                     self.unread(&name, &trouble.message);
                 }

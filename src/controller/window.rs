@@ -1,10 +1,13 @@
 //! A JobStartStop as the index keeps it: parsed once, at the edge, into a compact record.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use plan::{
-    AccountName, Attempt, Claim, Deletion, DeletionPolicy, Executor, HeadsUp, ObjectName, Window, WindowId, WindowPlan,
+    AccountName, Attempt, Claim, Delegation, Deletion, DeletionPolicy, Executor, HeadsUp, Marker, ObjectName,
+    ProcessId, Record, Texts, Window, WindowId, WindowPlan, WorkflowId,
 };
 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
@@ -15,17 +18,22 @@ use super::apiserver::version_number;
 use super::attempts::Attempts;
 use super::foreign;
 use super::raw::{Raw, Read};
+use super::registered;
 use super::status;
 
 /// The finalizer under which a window keeps its object until its duty is over.
 pub const FINALIZER: &str = "scheduler.bcovlive.io/stop";
 
 /// What applies where an object says nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Defaults {
     pub(super) deletion_policy: DeletionPolicy,
     pub(super) activation_lead: SignedDuration,
     pub(super) ttl: Option<SignedDuration>,
+    /// `None`: nobody can tell, since the account is not there or cannot be fully read.
+    pub(super) executor: Option<Executor>,
+    /// The cluster's name; empty: it has none.
+    pub(super) cluster: Arc<str>,
 }
 
 /// What the spec says, in types.
@@ -47,6 +55,11 @@ pub(super) struct Spec {
     lead: SignedDuration,
     own_ttl: Option<SignedDuration>,
     ttl: Option<SignedDuration>,
+    own_executor: Option<Executor>,
+    /// As it applies: object, then account. `None`: nobody can tell yet.
+    executor: Option<Executor>,
+    /// What the vendor's scheduler is told of it. `None`: it is told nothing, since this operator makes the calls.
+    workflow: Option<Box<WorkflowWords>>,
     /// Who is told of it, if anybody is.
     pub(super) receiver: Option<Box<Receiver>>,
     /// What of the object could not be read, if anything.
@@ -68,6 +81,23 @@ pub(super) struct Receiver {
 impl std::fmt::Debug for Receiver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Receiver").field("ahead", &self.ahead).finish_non_exhaustive()
+    }
+}
+
+/// What of a window only its workflow at the vendor's scheduler bears. Few windows have one, so that none of it is kept
+/// for the others.
+#[derive(Clone, Debug)]
+struct WorkflowWords {
+    description: Option<Box<str>>,
+    adopt: Option<WorkflowId>,
+    cluster: Arc<str>,
+}
+
+impl Spec {
+    /// What its workflow at the vendor's scheduler bears: description and `notificationURL`. The URL may be a secret.
+    pub(super) fn workflow_texts(&self) -> (Option<&str>, Option<&str>) {
+        let description = self.workflow.as_ref().and_then(|workflow| workflow.description.as_deref());
+        (description, self.receiver.as_ref().map(|receiver| &*receiver.url))
     }
 }
 
@@ -130,13 +160,24 @@ impl Stored {
     fn parse(object: JobStartStop, left_out: Vec<String>) -> Result<Self, Unusable> {
         let (times, unread_time) = times(&object)?;
         let account_unread = left_out.iter().any(|what| what.starts_with("spec.accountRef"));
-        let strange = object.status.as_ref().and_then(foreign::strange_state);
+        let strange = object.status.as_ref().and_then(foreign::strange_word);
         let unread: Vec<String> = left_out.into_iter().chain(unread_time).chain(strange).collect();
         let metadata = object.metadata;
         let namespace = metadata.namespace.clone().ok_or(Unusable::Metadata("namespace"))?;
         let name = ObjectName::new(namespace.clone(), metadata.name.clone().ok_or(Unusable::Metadata("name"))?);
         let spec = object.spec;
         let own_policy = spec.deletion_policy.map(DeletionPolicy::from);
+        let own_executor = spec.executor.map(Executor::from);
+        let acknowledged = Acknowledged::of(object.status.as_ref());
+        // Its account may still say that it is the vendor's scheduler, until the answer is stored.
+        let registers = acknowledged.executor().or(own_executor) != Some(Executor::Operator);
+        let workflow = registers.then(|| {
+            Box::new(WorkflowWords {
+                description: spec.description.as_deref().map(Into::into),
+                adopt: spec.adopt_workflow_id.as_deref().and_then(registered::id),
+                cluster: Arc::default(),
+            })
+        });
         Ok(Self {
             id: WindowId::new(metadata.uid.clone().ok_or(Unusable::Metadata("uid"))?),
             name,
@@ -161,6 +202,9 @@ impl Stored {
                 lead: SignedDuration::ZERO,
                 own_ttl: spec.ttl_seconds_after_finished.map(|s| SignedDuration::from_secs(i64::from(s))),
                 ttl: None,
+                own_executor,
+                executor: own_executor,
+                workflow,
                 receiver: spec.notification_url.map(|url| {
                     Box::new(Receiver {
                         url: url.into(),
@@ -171,7 +215,7 @@ impl Stored {
                 undecodable: (!unread.is_empty()).then(|| unread.join("; ")),
                 account_unread,
             },
-            acknowledged: Acknowledged::of(object.status.as_ref()),
+            acknowledged,
             planned: None,
             planned_generation: 0,
             attempt: None,
@@ -204,6 +248,27 @@ impl Stored {
         self.spec.deletion_policy = self.spec.own_deletion_policy.unwrap_or(defaults.deletion_policy);
         self.spec.lead = defaults.activation_lead;
         self.spec.ttl = self.spec.own_ttl.or(defaults.ttl);
+        self.spec.executor = self.spec.own_executor.or(defaults.executor);
+        if let Some(workflow) = &mut self.spec.workflow {
+            workflow.cluster = Arc::clone(&defaults.cluster);
+        }
+    }
+
+    /// Who makes its calls: what is stored, once it is, and what object and account say until then. `None`: nobody can
+    /// tell yet.
+    pub(super) fn executor(&self) -> Option<Executor> {
+        self.acknowledged.executor().or(self.spec.executor)
+    }
+
+    /// What it is registered with at the vendor's scheduler, where that makes its calls.
+    fn delegation(&self) -> Option<Delegation> {
+        let workflow = self.spec.workflow.as_ref().filter(|_| self.executor() == Some(Executor::LiveScheduler))?;
+        let (description, url) = self.spec.workflow_texts();
+        Some(Delegation {
+            marker: Marker::new(&self.id, &workflow.cluster),
+            texts: Texts::of(description, url),
+            adopt: workflow.adopt.clone(),
+        })
     }
 
     /// The window as its owner wants it now.
@@ -225,8 +290,8 @@ impl Stored {
                 start: SignedDuration::from_secs(i64::from(receiver.ahead.0)),
                 stop: SignedDuration::from_secs(i64::from(receiver.ahead.1)),
             }),
-            executor: Executor::Operator,
-            delegation: None,
+            executor: self.spec.executor.unwrap_or_default(),
+            delegation: self.delegation(),
             deletion: self.deletion,
             deleted_at: self.deleted_at,
             finalizer: self.has_finalizer(),
@@ -252,8 +317,9 @@ impl Stored {
         }
     }
 
-    /// Takes over a newer version of the object. What was planned stays: a settled state never goes backwards.
-    pub(super) fn renew(&mut self, newer: Self) {
+    /// Takes over a newer version of the object. What was planned stays: a settled state never goes backwards. `us`: this
+    /// process, once it leads.
+    pub(super) fn renew(&mut self, newer: Self, us: Option<&ProcessId>) {
         let (mut planned, planned_generation) = (self.planned.take(), self.planned_generation);
         if planned.as_ref().is_some_and(|planned| status::is_ahead(&newer, &planned.record)) {
             // Another process has come further with it: what it stored is never taken back by what was planned here.
@@ -264,12 +330,24 @@ impl Stored {
             // Ours, come back; or another process's, which is to be reckoned with whatever was planned.
             planned.record.claim = claim.cloned().or(planned.record.claim.take());
         }
+        if let Some(planned) = &mut planned {
+            self.reckon_with_anothers(&newer, us, &mut planned.record);
+        }
         // What was found out about a deletion holds for it.
         let deletion = if newer.deletion == Deletion::No { Deletion::No } else { self.deletion.max(newer.deletion) };
         let (writes, expiry, cut) = (self.writes, self.expiry, self.cut.take());
         let (claimed_elsewhere, attempt) = (self.claimed_elsewhere.take(), self.attempt.take());
         *self =
             Self { deletion, planned, planned_generation, attempt, writes, cut, claimed_elsewhere, expiry, ..newer };
+    }
+
+    /// A workflow that another process has recorded since may be there, whatever was planned here.
+    fn reckon_with_anothers(&self, newer: &Self, us: Option<&ProcessId>, planned: &mut Record) {
+        let Some(theirs) = newer.acknowledged.registered().filter(|theirs| Some(&theirs.by) != us) else { return };
+        let known = self.acknowledged.registered();
+        if known.is_none_or(|known| (&known.by, known.attempt) != (&theirs.by, theirs.attempt)) {
+            planned.registration = Some(Box::new(theirs.clone()));
+        }
     }
 
     /// Whether this version of the object is older than `other`.

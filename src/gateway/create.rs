@@ -73,6 +73,8 @@ impl Create {
             cancel: false,
             deletion_policy: None,
             ttl_seconds_after_finished: None,
+            executor: None,
+            adopt_workflow_id: None,
         }
     }
 }

@@ -37,6 +37,8 @@ struct Arguments {
     #[arg(long)]
     deletion_policy: Option<String>,
     #[arg(long)]
+    cluster_id: Option<String>,
+    #[arg(long)]
     allow_notification_cidr: Vec<String>,
     #[arg(long)]
     ca_file: Option<String>,

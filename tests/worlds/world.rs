@@ -349,6 +349,7 @@ impl World {
             namespaces: BTreeSet::new(),
             endpoints: vec![Endpoint::vendor()],
             deletion_policy: DeletionPolicy::Stop,
+            cluster: String::new(),
             instance: name.to_owned(),
             metrics: Arc::new(Metrics::new()),
             readiness: Arc::new(Readiness::default()),

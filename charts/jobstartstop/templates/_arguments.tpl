@@ -8,6 +8,9 @@
 - {{ printf "--live-endpoint=%s" . | quote }}
 {{- end }}
 - {{ printf "--deletion-policy=%s" .Values.deletionPolicy | quote }}
+{{- with .Values.clusterID }}
+- {{ printf "--cluster-id=%s" . | quote }}
+{{- end }}
 - {{ printf "--leader-election=%t" .Values.leaderElection.enabled | quote }}
 - {{ printf "--lease-name=%s" (include "jobstartstop.leaseName" .) | quote }}
 - {{ printf "--lease-namespace=%s" .Release.Namespace | quote }}

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use plan::admit::Heard;
 use plan::{AccountName, JobKey, LookError, Outcome, Reason, Seen, WorkflowAnswer, WorkflowOp};
 
+use crate::controller::accounts::Scheduler;
 use crate::controller::load::Origin;
 
 use super::Index;
@@ -166,17 +167,18 @@ impl Index {
 
     /// Whether the vendor's scheduler takes windows of the account: what it said when it was last asked to.
     fn scheduler_told(&mut self, origin: &Origin, answer: &WorkflowAnswer) {
-        let refused = match answer {
-            WorkflowAnswer::Shows(_) => None,
-            WorkflowAnswer::Refused { reason: Reason::SchedulerUnavailable, message } => Some(message.clone()),
+        let told = match answer {
+            WorkflowAnswer::Shows(_) => Scheduler::Takes,
+            WorkflowAnswer::Refused { reason: Reason::SchedulerUnavailable, message } => {
+                Scheduler::Refuses(message.clone())
+            }
             _ => return,
         };
         let name = &origin.account;
         let of_key = self.loads.get(name) == Some(&origin.load);
         let Some(account) = self.accounts.get_mut(name).filter(|_| of_key) else { return };
-        let told = refused.map_or(Ok(()), Err);
-        if account.scheduler.as_ref() != Some(&told) {
-            account.scheduler = Some(told);
+        if account.scheduler != told {
+            account.scheduler = told;
             self.stale_accounts.insert(name.clone());
         }
     }

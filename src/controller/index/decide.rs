@@ -135,7 +135,7 @@ impl Index {
                     offer: self.offer(&window, now),
                     window,
                     acknowledged: stored.acknowledged.started(),
-                    registered: None,
+                    registered: stored.acknowledged.registered().cloned(),
                     claimed: stored.acknowledged.claim().cloned(),
                     access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::has_it_on)),
                     short_of_capacity: self.short_of_capacity(&stored.id),

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use plan::quota::Line;
 use plan::skew::Skew;
-use plan::{AccountName, DeletionPolicy, JobKey, Memory, ObjectName, Place, Term, Timings, WindowId, WindowPlan};
+use plan::{AccountName, JobKey, Memory, ObjectName, Place, Term, Timings, WindowId, WindowPlan};
 
 use super::accounts::{Account, Dialling};
 use super::load::{LoadKey, Queue};
@@ -72,7 +72,8 @@ impl Job {
 pub(in crate::controller) struct Index {
     timings: Timings,
     dialling: Dialling,
-    deletion_policy: DeletionPolicy,
+    /// What flags say where neither object nor account do.
+    flags: Defaults,
     /// The term in which this process leads. Before that nothing is decided: it is another's to decide, and a window
     /// not yet seen may want the channel on.
     term: Option<Arc<Term>>,
@@ -110,11 +111,11 @@ pub(in crate::controller) struct Index {
 }
 
 impl Index {
-    pub(in crate::controller) fn new(timings: Timings, dialling: Dialling, deletion_policy: DeletionPolicy) -> Self {
+    pub(in crate::controller) fn new(timings: Timings, dialling: Dialling, flags: Defaults) -> Self {
         Self {
             timings,
             dialling,
-            deletion_policy,
+            flags,
             term: None,
             lists: BTreeMap::new(),
             definition_lacks: None,
@@ -165,9 +166,9 @@ impl Index {
         &self.timings
     }
 
-    /// The flag's word on deletion.
-    pub(in crate::controller) fn deletion_policy(&self) -> DeletionPolicy {
-        self.deletion_policy
+    /// What flags say where neither object nor account do.
+    pub(in crate::controller) fn flags(&self) -> &Defaults {
+        &self.flags
     }
 
     pub(in crate::controller) fn window(&self, id: &WindowId) -> Option<&Stored> {
@@ -204,7 +205,6 @@ impl Index {
     }
 
     pub(super) fn defaults(&self, account: &AccountName) -> Defaults {
-        let unknown = Defaults { deletion_policy: self.deletion_policy, ..Defaults::default() };
-        self.accounts.get(account).map_or(unknown, |account| account.defaults)
+        self.accounts.get(account).map_or(&self.flags, |account| &account.defaults).clone()
     }
 }

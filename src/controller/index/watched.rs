@@ -34,7 +34,7 @@ impl Index {
         }
         self.uncount(&id);
         if let Some(known) = self.windows.get_mut(&id) {
-            known.renew(newer);
+            known.renew(newer, self.term.as_ref().map(|term| &term.by));
         } else {
             self.ids.insert(newer.name.clone(), id.clone());
             self.users.entry(newer.spec.account.clone()).or_default().insert(id.clone());

@@ -106,6 +106,7 @@ pub(crate) async fn help_explains_every_flag() {
         "namespace",
         "live-endpoint",
         "deletion-policy",
+        "cluster-id",
         "observe-address",
         "log",
         "log-format",
@@ -122,6 +123,7 @@ pub(crate) async fn a_flag_that_makes_no_sense_is_refused_with_a_sentence() {
     for (flag, value, words) in [
         ("--live-endpoint", "https://api.example.com/v1", "the endpoint"),
         ("--deletion-policy", "Keep", "possible values: Stop, Cancel, Retain"),
+        ("--cluster-id", "prod eu", "letters, digits, hyphens, dots or underscores"),
         ("--observe-address", "here", "invalid"),
     ] {
         let output = blocking(move || Command::new(PROGRAM).args(["run", flag, value]).output().unwrap()).await;
@@ -142,6 +144,10 @@ pub(crate) async fn kubectl_explains_the_spec() {
     assert!(time.contains("2026-12-02T14:00:00+01:00"), "{time}");
     let account = plane.kubectl(["explain", "liveacct.spec.apiKeySecretRef"]).await;
     assert!(account.contains("Secret"), "{account}");
+    let executor = plane.kubectl(["explain", "jss.spec.executor"]).await;
+    for words in ["enum: Operator, LiveScheduler", "while the cluster is down", "cannot change, be added or removed"] {
+        assert!(executor.split_whitespace().collect::<Vec<_>>().join(" ").contains(words), "{words}: {executor}");
+    }
 }
 
 pub(crate) async fn kubectl_shows_the_columns() {

@@ -30,7 +30,7 @@ fn wrong() -> Vec<(String, Value)> {
         change(&mut spec);
         json!({ "kind": "LiveAccount", "spec": spec })
     };
-    let objects: [(&str, Value); 28] = [
+    let objects: [(&str, Value); 34] = [
         ("start-without-zone", window(&|spec| spec["activation"]["time"] = json!("2026-12-02T13:00:00"))),
         ("start-a-date", window(&|spec| spec["activation"]["time"] = json!("2026-12-02"))),
         ("start-between-seconds", window(&|spec| spec["activation"]["time"] = json!("2026-12-02T13:00:00.5Z"))),
@@ -56,12 +56,24 @@ fn wrong() -> Vec<(String, Value)> {
         ("description-long", window(&|spec| spec["description"] = json!("long ".repeat(200)))),
         ("suspend-a-word", window(&|spec| spec["suspend"] = json!("yes"))),
         ("time-to-live-negative", window(&|spec| spec["ttlSecondsAfterFinished"] = json!(-1))),
-        ("field-unknown", window(&|spec| spec["executor"] = json!("LiveScheduler"))),
+        ("executor-unknown", window(&|spec| spec["executor"] = json!("Studio"))),
+        ("adopted-a-path", window(&|spec| spec["adoptWorkflowID"] = json!("a/../b"))),
+        ("adopted-long", window(&|spec| spec["adoptWorkflowID"] = json!("a".repeat(65)))),
+        (
+            "adopted-under-operator",
+            window(&|spec| {
+                spec["adoptWorkflowID"] = json!("a");
+                spec["executor"] = json!("Operator");
+            }),
+        ),
+        ("field-unknown", window(&|spec| spec["redundantGroupID"] = json!("a"))),
         ("endpoint-a-path", account(&|spec| spec["endpoint"] = json!("https://api.bcovlive.io/v1/"))),
         ("key-no-key", account(&|spec| spec["apiKeySecretRef"]["key"] = json!("a/b"))),
         ("no-secret", account(&|spec| spec["apiKeySecretRef"] = Value::Null)),
         ("lead-long", account(&|spec| spec["defaults"] = json!({ "activationLeadSeconds": 86_400 }))),
         ("limits-negative", account(&|spec| spec["limits"] = json!({ "requestsPerSecond": -1 }))),
+        ("quota-above-all", account(&|spec| spec["limits"] = json!({ "pendingActivations": 10_001 }))),
+        ("default-executor-unknown", account(&|spec| spec["defaults"] = json!({ "executor": "Studio" }))),
     ];
     objects.into_iter().map(|(name, object)| (name.to_owned(), object)).collect()
 }
