@@ -48,8 +48,8 @@ pub use memory::{Call, Look, LookError, Memory, Outcome, Seen, Verb};
 pub use outbox::{Attempt, Delivery, DeliveryState, Outbox, Posted};
 pub use phase::Phase;
 pub use plan::{
-    Entry, FinalizerWish, Place, Plan, ReadPurpose, Recheck, Want, WindowPlan, key_at_hand, next_call, one_list_for_all,
-    plan,
+    Entry, FinalizerWish, Place, Plan, ReadPurpose, Recheck, Want, WindowPlan, key_at_hand, next_call,
+    one_list_for_all, plan,
 };
 pub use reading::{Reading, Word, word};
 pub use reason::Reason;

@@ -192,8 +192,7 @@ mod tests {
                 places.insert(dice.second(), dice.roll(3) == 0);
             }
             let places: Vec<(i64, bool)> = places.into_iter().collect();
-            let told: Vec<(bool, Grant)> =
-                places.iter().map(|(_, taken)| *taken).zip(grants(&places, limit)).collect();
+            let told: Vec<(bool, Grant)> = places.iter().map(|(_, taken)| *taken).zip(grants(&places, limit)).collect();
             let there = told.iter().filter(|(taken, _)| *taken).count();
             let granted = told.iter().filter(|(taken, grant)| !taken && *grant == Grant::Granted).count();
             assert!(granted == 0 || there + granted <= limit as usize, "{told:?} with {limit}");
@@ -272,7 +271,9 @@ mod tests {
                 });
                 each.collect()
             };
-            let changed = |before: &BTreeMap<WindowId, Grant>, after: BTreeMap<WindowId, Grant>| -> BTreeSet<WindowId> {
+            let changed = |before: &BTreeMap<WindowId, Grant>,
+                           after: BTreeMap<WindowId, Grant>|
+             -> BTreeSet<WindowId> {
                 let other = |(window, grant): &(WindowId, Grant)| before.get(window).is_some_and(|old| old != grant);
                 after.into_iter().filter(other).map(|(window, _)| window).collect()
             };

@@ -427,7 +427,8 @@ impl Account {
 /// A condition that this version writes.
 fn ours(condition: &meta::v1::Condition) -> bool {
     let kind = condition.type_.as_str();
-    [KEY_ACCEPTED, CLOCK_SKEW, SCHEDULER_AVAILABLE, signing::UNSIGNED].contains(&kind) || plan::conditions::KINDS.contains(&kind)
+    [KEY_ACCEPTED, CLOCK_SKEW, SCHEDULER_AVAILABLE, signing::UNSIGNED].contains(&kind)
+        || plan::conditions::KINDS.contains(&kind)
 }
 
 fn unreadable(name: &ObjectName, left_out: &[String]) -> Option<Trouble> {

@@ -5,7 +5,7 @@ use std::fmt::{self, Debug};
 
 use plan::{TaskState, Verb, WorkflowOp};
 
-use crate::api::{JobStartStopStatus, TaskStatus};
+use crate::api::{JobStartStopStatus, RegisteredStatus, TaskStatus};
 
 macro_rules! steps {
     ($($(#[doc = $what:literal])+ $group:ident { $($(#[doc = $meaning:literal])+ $name:ident,)+ })+) => {
@@ -166,9 +166,71 @@ pub(super) fn of_write(before: &JobStartStopStatus, next: &JobStartStopStatus) -
         Some((Step::S7On, Step::S8Written))
     } else if called(start) {
         Some((Step::S6ToWrite, Step::S6Written))
+    } else if let Some(steps) = of_registration(before, next) {
+        Some(steps)
     } else if next.activation.claim != before.activation.claim && next.activation.claim.is_some() {
         Some((Step::S1ClaimToWrite, Step::S1ClaimWritten))
     } else {
         None
+    }
+}
+
+fn of_registration(before: &JobStartStopStatus, next: &JobStartStopStatus) -> Option<(Step, Step)> {
+    let registered = next.registered.as_ref()?;
+    let known = before.registered.as_ref();
+    let attempt = |registered: &RegisteredStatus| (registered.by.clone(), registered.attempt);
+    let ended = |registered: &RegisteredStatus| {
+        let states = [&registered.activation.state, &registered.deactivation.state];
+        let any = |state: TaskState| states.iter().any(|word| *word == state.as_str());
+        any(TaskState::Cancelled) && !any(TaskState::Pending)
+    };
+    if !next.vendor_workflow_id.is_empty() && next.vendor_workflow_id != before.vendor_workflow_id {
+        Some((Step::W5ToWrite, Step::W5Written))
+    } else if ended(registered) && !known.is_some_and(ended) {
+        Some((Step::C5ToWrite, Step::C5Written))
+    } else if next.vendor_workflow_id.is_empty() && known.map(attempt) != Some(attempt(registered)) {
+        Some((Step::W1RegistrationToWrite, Step::W1RegistrationWritten))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(id: &str, attempt: u32, states: [TaskState; 2]) -> JobStartStopStatus {
+        let mut registered = RegisteredStatus { attempt, ..RegisteredStatus::default() };
+        registered.activation.state = states[0].as_str().into();
+        registered.deactivation.state = states[1].as_str().into();
+        let vendor_workflow_id = id.to_owned();
+        JobStartStopStatus { vendor_workflow_id, registered: Some(registered), ..JobStartStopStatus::default() }
+    }
+
+    #[test]
+    fn the_writes_around_a_workflow_are_its_recording_its_id_and_its_end() {
+        use TaskState::{Cancelled, Finished, Pending};
+        let none = JobStartStopStatus { vendor_workflow_id: "old".into(), ..JobStartStopStatus::default() };
+        let pending = [Pending, Pending];
+        let recorded = Some((Step::W1RegistrationToWrite, Step::W1RegistrationWritten));
+        let named = Some((Step::W5ToWrite, Step::W5Written));
+        let ended = Some((Step::C5ToWrite, Step::C5Written));
+        for (before, next, steps) in [
+            (none.clone(), status("", 1, pending), recorded),
+            (status("", 1, pending), status("", 2, pending), recorded),
+            (status("", 1, pending), status("", 1, pending), None),
+            (status("", 1, pending), status("a", 1, pending), named),
+            // One that was made by somebody else and taken over.
+            (none, status("a", 1, pending), named),
+            (status("a", 1, pending), status("a", 1, [Cancelled, Cancelled]), ended),
+            (status("a", 1, [Finished, Pending]), status("a", 1, [Finished, Cancelled]), ended),
+            (status("a", 1, pending), status("a", 1, [Cancelled, Pending]), None),
+            (status("a", 1, pending), status("a", 1, [Finished, Pending]), None),
+            (status("a", 1, [Finished, Pending]), status("a", 1, [Finished, Finished]), None),
+            (status("a", 1, [Cancelled, Cancelled]), status("a", 1, [Cancelled, Cancelled]), None),
+            (status("a", 1, [Cancelled, Cancelled]), status("", 2, pending), recorded),
+        ] {
+            assert_eq!(of_write(&before, &next), steps, "{:?} {:?}", before.registered, next.registered);
+        }
     }
 }

@@ -330,7 +330,8 @@ mod tests {
     #[test]
     fn what_is_made_bears_whole_seconds_the_marker_and_no_notification_where_none_is_due() {
         let described = Described::new(marker().mark(Some("Wednesday")), Some(URL));
-        let Ok(Some(Request::Make(new))) = request(&errand(create(slot(0, 600), slot(7_200, 0)), Some(described))) else {
+        let Ok(Some(Request::Make(new))) = request(&errand(create(slot(0, 600), slot(7_200, 0)), Some(described)))
+        else {
             panic!("a workflow is made");
         };
         assert_eq!(new.activation, NewTask { time_utc: 1_617_386_100, notification: Some(600) });
@@ -343,7 +344,8 @@ mod tests {
     fn an_update_names_the_tasks_that_change_and_no_others() {
         let id = plan::WorkflowId::new(WORKFLOW);
         let (start, stop) = (None, Some(slot(9_000, 60)));
-        let Ok(Some(Request::Change(of, change))) = request(&errand(WorkflowOp::Update { id, start, stop }, None)) else {
+        let Ok(Some(Request::Change(of, change))) = request(&errand(WorkflowOp::Update { id, start, stop }, None))
+        else {
             panic!("a workflow is changed");
         };
         assert_eq!(of.as_str(), WORKFLOW);

@@ -43,18 +43,8 @@ fn the_order_of_calls_is_by_urgency_then_by_the_longest_wait() {
         request(Urgency::FirstStop, 9, "stop"),
     ];
     let admission = go(&wanted, &mut Load::new(NONE, at(0)), at(10));
-    let order = [
-        "stop",
-        "start",
-        "start-later",
-        "read",
-        "pressing",
-        "stop-again",
-        "start-again",
-        "workflow",
-        "check",
-        "list",
-    ];
+    let order =
+        ["stop", "start", "start-later", "read", "pressing", "stop-again", "start-again", "workflow", "check", "list"];
     assert_eq!(jobs(&admission.go), order);
 }
 

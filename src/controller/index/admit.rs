@@ -7,7 +7,6 @@ use plan::admit::{Heard, Request, Urgency};
 use plan::{AccountName, JobKey, Verb, Want, WindowId, WorkflowOp};
 
 use crate::controller::load::{Listing, LoadKey, Origin, Queue};
-use crate::controller::status;
 use crate::controller::workflow_calls::Described;
 use crate::live::{JobId, LiveClient};
 
@@ -168,13 +167,17 @@ impl Index {
         Some(Order { origin: Origin { load: load.clone(), account, probe }, client, sent_at: now, request })
     }
 
-    /// The texts of a workflow that is to be made: the marker is the one that is recorded.
+    /// The texts of a workflow that is to be made. `None`: the apiserver has not stored that this process makes it, by this
+    /// attempt; or another process has recorded its own since.
     fn described(&self, want: &Want) -> Option<Described> {
-        let Want::Workflow { window, op: WorkflowOp::Create { tells, .. }, .. } = want else { return None };
+        let Want::Workflow { window, op: WorkflowOp::Create { attempt, tells, .. }, .. } = want else { return None };
         let stored = self.windows.get(window)?;
-        let marker = status::record(stored)?.registration?.marker;
+        let recorded = stored.acknowledged.registered()?;
+        if recorded.attempt != *attempt || !self.is_us(&recorded.by) {
+            return None;
+        }
         let (description, url) = stored.spec.workflow_texts();
-        Some(Described::new(marker.mark(description), url.filter(|_| *tells)))
+        Some(Described::new(recorded.marker.mark(description), url.filter(|_| *tells)))
     }
 
     /// The same for a list, and the jobs that it is not to answer for after all.

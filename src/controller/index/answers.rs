@@ -205,10 +205,7 @@ impl Index {
         match reason {
             Reason::KeyRefused => self.contact(origin, account, at, false),
             // Answers of the API: it knows the key.
-            Reason::JobNotFound
-            | Reason::CallRefused
-            | Reason::WaitingForCapacity
-            | Reason::SchedulerUnavailable => {
+            Reason::JobNotFound | Reason::CallRefused | Reason::WaitingForCapacity | Reason::SchedulerUnavailable => {
                 self.contact(origin, account, at, true);
             }
             _ => {}

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use plan::outbox::Action;
 use plan::{
-    AccountName, Deletion, Delivery, DeliveryState, Entry, JobKey, ObjectName, Reason, Recheck, Record,
-    TaskState, Trouble, Want, Window, WindowId,
+    AccountName, Deletion, Delivery, DeliveryState, Entry, JobKey, ObjectName, Reason, Recheck, Record, TaskState,
+    Trouble, Want, Window, WindowId,
 };
 
 use crate::controller::load::LoadKey;

@@ -16,6 +16,8 @@ mod serving;
 mod starts;
 mod stored;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod uncovered;
 mod watched;
 

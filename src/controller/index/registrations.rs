@@ -80,10 +80,11 @@ impl Index {
         let Some(stored) = self.windows.get(id) else { return BTreeSet::new() };
         let place = match &stored.planned {
             Some(planned) => planned.place,
-            None => stored.acknowledged.registered().filter(|there| there.may_start()).map(|there| Place {
-                start: there.start.slot.time,
-                taken: true,
-            }),
+            None => stored
+                .acknowledged
+                .registered()
+                .filter(|there| there.may_start())
+                .map(|there| Place { start: there.start.slot.time, taken: true }),
         };
         let Some(place) = place else { return BTreeSet::new() };
         self.note_place(id, Some(place), place.start)
