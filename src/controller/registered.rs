@@ -39,10 +39,9 @@ fn task(stored: &RegisteredTask, planned: &TaskStatus) -> Option<(Half, Slot)> {
     let in_seconds = || stored.time_utc.and_then(|seconds| Timestamp::from_second(seconds).ok());
     let time = read_status(&stored.time).or_else(in_seconds).or_else(|| read_status(&planned.time))?;
     let slot = Slot { time, ahead: seconds(stored.notification_seconds) };
-    let asked = stored
-        .asked
-        .as_ref()
-        .and_then(|asked| Some(Slot { time: read_status(&asked.time)?, ahead: seconds(asked.notification_seconds) }));
+    let asked = stored.asked.as_ref().and_then(|asked| {
+        Some(Slot { time: read_status(&asked.time)?, ahead: seconds(asked.notification_seconds) })
+    });
     Some((Half { slot, state: TaskState::parse(&stored.state) }, asked.unwrap_or(slot)))
 }
 

@@ -19,8 +19,7 @@ use super::window::Stored;
 /// A window's record: what this process planned, else what is stored. Who makes its calls is settled by what is stored:
 /// until then an account that appears, or changes, still has its say.
 pub(super) fn record(stored: &Stored) -> Option<Record> {
-    let planned =
-        stored.planned.as_ref().map(|planned| Record { executor: executor(stored), ..planned.record.clone() });
+    let planned = stored.planned.as_ref().map(|planned| Record { executor: executor(stored), ..planned.record.clone() });
     planned.or_else(|| stored_record(stored))
 }
 

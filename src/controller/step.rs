@@ -215,7 +215,7 @@ mod tests {
         let recorded = Some((Step::W1RegistrationToWrite, Step::W1RegistrationWritten));
         let named = Some((Step::W5ToWrite, Step::W5Written));
         let ended = Some((Step::C5ToWrite, Step::C5Written));
-        for (before, next, steps) in [
+        let rows = vec![
             (none.clone(), status("", 1, pending), recorded),
             (status("", 1, pending), status("", 2, pending), recorded),
             (status("", 1, pending), status("", 1, pending), None),
@@ -229,7 +229,8 @@ mod tests {
             (status("a", 1, [Finished, Pending]), status("a", 1, [Finished, Finished]), None),
             (status("a", 1, [Cancelled, Cancelled]), status("a", 1, [Cancelled, Cancelled]), None),
             (status("a", 1, [Cancelled, Cancelled]), status("", 2, pending), recorded),
-        ] {
+        ];
+        for (before, next, steps) in rows {
             assert_eq!(of_write(&before, &next), steps, "{:?} {:?}", before.registered, next.registered);
         }
     }

@@ -101,7 +101,7 @@ async fn send(
     match answer {
         Ok(answer) => {
             told(shared, order, asked_at, at, answer.date);
-            (shows(answer.value, &errand.id), Heard::Answer)
+            (shows(&answer.value, &errand.id), Heard::Answer)
         }
         Err(error) => (refusal(&error), heard(&error)),
     }
@@ -128,7 +128,7 @@ async fn list(shared: &Shared, order: &Order, errand: &Errand) -> (WorkflowAnswe
             Ok(page) => {
                 told(shared, order, asked_at, at, page.date);
                 unread += page.value.unread;
-                all.extend(page.value.workflows.into_iter().map(shown));
+                all.extend(page.value.workflows.iter().map(shown));
             }
             Err(error) => return (refusal(&error), heard(&error)),
         }
@@ -229,7 +229,7 @@ fn task(slot: Slot) -> NewTask {
     NewTask { time_utc: slot.time.as_second(), notification: ahead }
 }
 
-fn shows(workflow: Workflow, job: &JobId) -> WorkflowAnswer {
+fn shows(workflow: &Workflow, job: &JobId) -> WorkflowAnswer {
     if workflow.job_id == job.as_str() {
         WorkflowAnswer::Shows(Box::new(shown(workflow)))
     } else {
@@ -237,7 +237,7 @@ fn shows(workflow: Workflow, job: &JobId) -> WorkflowAnswer {
     }
 }
 
-fn shown(workflow: Workflow) -> ShownWorkflow {
+fn shown(workflow: &Workflow) -> ShownWorkflow {
     let (text, marker) = Marker::unmark(workflow.description.as_deref().unwrap_or_default());
     ShownWorkflow {
         id: plan::WorkflowId::new(workflow.id.as_str()),
@@ -370,7 +370,7 @@ mod tests {
     #[test]
     fn a_workflow_shows_its_marker_and_the_users_texts_as_digests() {
         let WorkflowAnswer::Shows(shown) =
-            shows(workflow(Some(&marker().mark(Some("Wednesday")))), &JobId::parse(JOB).unwrap())
+            shows(&workflow(Some(&marker().mark(Some("Wednesday")))), &JobId::parse(JOB).unwrap())
         else {
             panic!("it is of the job");
         };
@@ -387,7 +387,7 @@ mod tests {
             deactivation: WorkflowTask { state: "cancelled".into(), time_utc: i64::MIN, notification: None },
             ..workflow(None)
         };
-        let shown = shown(strange);
+        let shown = shown(&strange);
         assert_eq!(shown.marker, None);
         assert_eq!((shown.start.state, shown.start.slot.time), (None, Timestamp::MAX));
         assert_eq!((shown.stop.state, shown.stop.slot.time), (Some(TaskState::Cancelled), Timestamp::MIN));
@@ -397,13 +397,13 @@ mod tests {
     fn a_workflow_of_another_job_is_not_the_one_that_was_asked_for() {
         let other = Workflow { job_id: "another".into(), ..workflow(None) };
         let message = format!("The workflow {WORKFLOW} is for job another.");
-        assert_eq!(shows(other, &JobId::parse(JOB).unwrap()), WorkflowAnswer::NotFound(message));
+        assert_eq!(shows(&other, &JobId::parse(JOB).unwrap()), WorkflowAnswer::NotFound(message));
     }
 
     #[test]
     fn a_list_with_entries_that_cannot_be_read_proves_nothing() {
         assert_eq!(listed(Vec::new(), 0), WorkflowAnswer::Lists(Vec::new()));
-        assert!(matches!(listed(vec![shown(workflow(None))], 1), WorkflowAnswer::Lost(_)));
+        assert!(matches!(listed(vec![shown(&workflow(None))], 1), WorkflowAnswer::Lost(_)));
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Rig {
     }
 
     /// A window of a job of that name, which starts then; `status` is stored with it.
-    fn stored(&mut self, name: &str, second: i64, status: Value) -> BTreeSet<JobKey> {
+    fn stored(&mut self, name: &str, second: i64, status: &Value) -> BTreeSet<JobKey> {
         let object = json!({
             "apiVersion": "scheduler.bcovlive.io/v1alpha1",
             "kind": "JobStartStop",
@@ -100,7 +100,7 @@ impl Rig {
     }
 
     fn window(&mut self, name: &str, second: i64) -> BTreeSet<JobKey> {
-        self.stored(name, second, Value::Null)
+        self.stored(name, second, &Value::Null)
     }
 
     /// What was decided of the window's place.
@@ -218,10 +218,10 @@ fn a_window_that_goes_gives_its_place_up() {
 #[test]
 fn what_is_stored_as_registered_has_its_place_before_anything_is_decided() {
     let mut rig = Rig::with_limit(1);
-    rig.stored("b", 200, registered(200, PENDING));
+    rig.stored("b", 200, &registered(200, PENDING));
     rig.window("a", 100);
     assert_eq!(rig.grants(["a", "b"]), [Grant::Making, Grant::Granted]);
-    rig.stored("started", 50, registered(50, "finished"));
+    rig.stored("started", 50, &registered(50, "finished"));
     rig.window("c", 300);
     assert_eq!(rig.grants(["c"]), [Grant::Waits(1)], "one whose start was made takes no place");
 }
@@ -230,7 +230,7 @@ fn what_is_stored_as_registered_has_its_place_before_anything_is_decided() {
 fn places_follow_the_account_to_the_load_of_its_new_key() {
     let mut rig = Rig::with_limit(1);
     rig.window("a", 100);
-    rig.stored("b", 200, registered(200, PENDING));
+    rig.stored("b", 200, &registered(200, PENDING));
     let before = rig.load();
     let touched = rig.key("another-key");
     assert!(touched.contains(&job("a")) && touched.contains(&job("b")));
@@ -294,7 +294,7 @@ fn a_workflow_is_made_with_the_marker_and_by_the_attempt_that_are_recorded() {
     let marker = Marker::parse("abc@eu").unwrap();
     for (attempt, described) in [(1, Some(Described::new(marker.mark(None), None))), (2, None)] {
         let mut rig = Rig::with_limit(6);
-        rig.stored("a", 100, registered(100, PENDING));
+        rig.stored("a", 100, &registered(100, PENDING));
         rig.want("a", create(attempt));
         let admitted = rig.admit(true);
         let [errand] = errands(&admitted)[..] else { panic!("one goes out") };
@@ -308,7 +308,7 @@ fn a_workflow_that_another_process_has_recorded_is_not_made() {
     let mut rig = Rig::with_limit(6);
     let mut status = registered(100, PENDING);
     status["registered"]["by"] = json!("another");
-    rig.stored("a", 100, status);
+    rig.stored("a", 100, &status);
     rig.want("a", create(1));
     assert_eq!(errands(&rig.admit(true))[0].described, None);
 }
@@ -389,7 +389,7 @@ fn a_key_that_the_scheduler_answered_to_is_taken_and_one_that_was_asked_for_noth
 #[test]
 fn a_new_registration_is_written_before_what_can_wait() {
     let mut rig = Rig::with_limit(6);
-    rig.stored("a", 100, registered(100, PENDING));
+    rig.stored("a", 100, &registered(100, PENDING));
     let id = WindowId::new("a");
     rig.index.decide(&job("a"), at(0), true);
     assert!(!rig.index.registers(&id), "nothing is planned that is not stored");
