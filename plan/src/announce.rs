@@ -12,7 +12,8 @@ pub struct Announcement {
     pub warning: bool,
     /// The stable word.
     pub reason: Reason,
-    /// What it is about, as the event's action: `Activate`, `Deactivate`, `Check`, `Overlap`, `Notify`.
+    /// What it is about, as the event's action: `Activate`, `Deactivate`, `Check`, `Overlap`, `Register`,
+    /// `Notify`.
     pub action: &'static str,
     /// The sentence.
     pub note: String,
@@ -64,12 +65,31 @@ pub fn changes(
             note: format!("Overlaps with {with} on the same job."),
         });
     }
+    all.extend(registration_change(old, after));
     all.extend(after.outbox.deliveries().iter().filter_map(|delivery| lost(old, delivery)));
     if after.too_many_starts && !old.is_some_and(|record| record.too_many_starts) {
         let note = Reason::TooManyStarts.meaning().to_owned();
         all.push(Announcement { warning: true, reason: Reason::TooManyStarts, action: "Check", note });
     }
     all
+}
+
+/// How a window stands with the vendor's scheduler, where that is news.
+fn registration_change(old: Option<&Record>, after: &Record) -> Option<Announcement> {
+    let told = old.and_then(|record| record.registered.as_ref()).map(|told| told.reason);
+    let differed = old.is_some_and(|record| record.differs.is_some());
+    let changed = after.registered.as_ref().filter(|now| told != Some(now.reason));
+    if let Some(now) = changed {
+        let calm = matches!(
+            now.reason,
+            Reason::Registered | Reason::CarriedByAnother | Reason::RegistersLater | Reason::WaitingForQuota
+        );
+        let aside = matches!(now.reason, Reason::CancellingWorkflow | Reason::WaitingForQuota | Reason::RegistersLater);
+        let note = now.message.clone();
+        return (!aside).then_some(Announcement { warning: !calm, reason: now.reason, action: "Register", note });
+    }
+    let differs = after.differs.clone().filter(|_| !differed)?;
+    Some(Announcement { warning: true, reason: Reason::VendorCopyDiffers, action: "Register", note: differs })
 }
 
 /// A notification that its receiver will not have. One that expired before it was sent at all is none: the operator was
@@ -108,6 +128,8 @@ fn task_change(action: &'static str, before: Option<&Task>, after: &Task) -> Opt
             | Reason::WaitingForStop
             | Reason::WaitingForStart
             | Reason::Suspended
+            | Reason::WaitingForWorkflow
+            | Reason::CancellingWorkflow
             | Reason::Turning
     );
     if passing && after.state == TaskState::Pending {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::phase::Phase;
 use crate::reason::Reason;
-use crate::record::{OnAir, Record, TaskState};
+use crate::record::{OnAir, Record, TaskState, Trouble};
 
 /// A condition's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,8 +31,8 @@ impl Status {
 }
 
 /// Every kind of condition that a window can bear, in the order shown.
-pub const KINDS: [&str; 8] =
-    ["Ready", "Reconciling", "Stalled", "OnAir", "Conflict", "Drifted", "Suspended", "CapacityShort"];
+pub const KINDS: [&str; 9] =
+    ["Ready", "Reconciling", "Stalled", "OnAir", "Registered", "Conflict", "Drifted", "Suspended", "CapacityShort"];
 
 /// A condition, without the times and generations that the writer adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,10 +205,32 @@ pub fn on_air(record: &Record) -> Option<Condition> {
     Some(Condition { kind: "OnAir", status, reason, message: message.to_owned() })
 }
 
+/// The `Registered` condition: how the window stands with the vendor's scheduler, where that is its executor.
+fn registered(record: &Record) -> Option<Condition> {
+    let Trouble { reason, message } = record.registered.clone()?;
+    let status = match reason {
+        Reason::Registered | Reason::CarriedByAnother => Status::True,
+        Reason::WorkflowUnknown => Status::Unknown,
+        _ => Status::False,
+    };
+    Some(Condition { kind: "Registered", status, reason, message })
+}
+
+/// The `Drifted` condition: the channel, or the vendor's copy of the window, is not as the window has it.
+fn drifted(record: &Record) -> Option<Condition> {
+    let (reason, message) = match (record.drift, &record.differs) {
+        (Some(reason), _) => (reason, reason.meaning().to_owned()),
+        (None, Some(differs)) => (Reason::VendorCopyDiffers, differs.clone()),
+        (None, None) => return None,
+    };
+    Some(Condition { kind: "Drifted", status: Status::True, reason, message })
+}
+
 /// Every condition of a window, in the order shown.
 pub fn of(suspended: bool, record: &Record, conflict: Option<&str>) -> Vec<Condition> {
     let mut all = health(suspended, record).conditions();
     all.extend(on_air(record));
+    all.extend(registered(record));
     if let Some(with) = conflict {
         all.push(Condition {
             kind: "Conflict",
@@ -217,10 +239,12 @@ pub fn of(suspended: bool, record: &Record, conflict: Option<&str>) -> Vec<Condi
             message: format!("Overlaps with {with} on the same job; the channel stays on until the last of them ends."),
         });
     }
-    if let Some(reason) = record.drift {
-        let message = reason.meaning().to_owned();
-        all.push(Condition { kind: "Drifted", status: Status::True, reason, message });
+    if let (Some(id), None) = (&record.foreign, conflict) {
+        let reason = Reason::ForeignWorkflow;
+        let message = format!("{} Its id: {id}.", reason.meaning());
+        all.push(Condition { kind: "Conflict", status: Status::True, reason, message });
     }
+    all.extend(drifted(record));
     if suspended && record.activation.is_pending() {
         all.push(Condition {
             kind: "Suspended",
@@ -251,7 +275,7 @@ pub fn of(suspended: bool, record: &Record, conflict: Option<&str>) -> Vec<Condi
 mod tests {
     use super::*;
     use crate::plan::fixtures;
-    use crate::record::{Task, Trouble};
+    use crate::record::Task;
 
     type Made = (TaskState, Option<Reason>);
 

@@ -67,16 +67,36 @@ pub struct Call {
     pub(crate) earlier: Option<Timestamp>,
     /// Its account has another key since.
     pub(crate) rekeyed: bool,
+    /// It is the vendor's scheduler's: so long a reading that shows its opposite is not yet believed.
+    pub(crate) vendors: Option<SignedDuration>,
 }
 
 impl Call {
     /// How long after it was sent a reading that shows its opposite is not yet believed (design, rule 6).
     /// `None`: it was certainly refused, so any reading is believed.
     pub(crate) fn patience(&self, timings: &Timings) -> Option<SignedDuration> {
+        if self.vendors.is_some() {
+            return self.vendors;
+        }
         match &self.answered {
             Some((_, Outcome::Refused { .. })) => None,
             Some((_, Outcome::Unanswered(_))) => Some(timings.believe_unanswered),
             Some((_, Outcome::Accepted)) | None => Some(timings.believe_answered),
+        }
+    }
+
+    /// One that the vendor's scheduler made, or may have made, at its time.
+    pub(crate) fn of_vendor(verb: Verb, at: Timestamp, patience: SignedDuration) -> Self {
+        Self {
+            verb,
+            account: None,
+            windows: Vec::new(),
+            sent_at: at,
+            attempt: 1,
+            answered: Some((at, Outcome::Accepted)),
+            earlier: None,
+            rekeyed: false,
+            vendors: Some(patience),
         }
     }
 
@@ -436,8 +456,17 @@ impl Memory {
             .filter(|last| last.verb == verb && last.windows.iter().any(|window| windows.contains(window)))
             .and_then(|last| if last.refused() { last.earlier } else { Some(last.sent_at) });
         let account = Some(account.clone());
-        self.call =
-            Some(Box::new(Call { verb, account, windows, sent_at, attempt, answered: None, earlier, rekeyed: false }));
+        self.call = Some(Box::new(Call {
+            verb,
+            account,
+            windows,
+            sent_at,
+            attempt,
+            answered: None,
+            earlier,
+            rekeyed: false,
+            vendors: None,
+        }));
     }
 
     /// The call under way was answered, or given up on.

@@ -10,6 +10,7 @@ use crate::ids::WindowId;
 use crate::plan::Alarm;
 use crate::reason::Reason;
 use crate::record::{Record, Task, TaskState};
+use crate::registration::Half;
 use crate::timings::{Timings, spread_out};
 use crate::window::{HeadsUp, Window};
 use crate::workflow::workflow_id;
@@ -465,13 +466,15 @@ pub(crate) fn step(
     match &window.heads_up {
         Some(heads_up) => {
             let (start, stop) = heads_up_of(window, record, heads_up);
+            let (start_told, stop_told) = told_by_vendor(record);
+            let (start, stop) = (start.filter(|_| !start_told), stop.filter(|_| !stop_told));
             outbox.head_up(Action::NotifyActivate, &record.activation, start, !window.may_start(), now);
-            if was_open(before, |record| &record.activation) && tells(&record.activation) {
+            if was_open(before, |record| &record.activation) && tells(&record.activation) && !start_told {
                 outbox.happened(Action::Activate, &record.activation, now);
             }
             let held = record.activation.is_pending() && !window.may_start();
             outbox.head_up(Action::NotifyDeactivate, &record.deactivation, stop, held, now);
-            if was_open(before, |record| &record.deactivation) && tells(&record.deactivation) {
+            if was_open(before, |record| &record.deactivation) && tells(&record.deactivation) && !stop_told {
                 outbox.happened(Action::Deactivate, &record.deactivation, now);
             }
         }
@@ -486,6 +489,15 @@ pub(crate) fn step(
     outbox.give_up(now, timings);
     outbox.alarms(window, alarm, timings);
     record.outbox = outbox;
+}
+
+/// Whether the vendor's scheduler tells of start and stop: it tells of what it makes, and this operator of the rest.
+fn told_by_vendor(record: &Record) -> (bool, bool) {
+    let Some(workflow) = record.registration.as_deref().filter(|workflow| workflow.tells && !workflow.gone) else {
+        return (false, false);
+    };
+    let told = |half: &Half, task: &Task| !half.came_to_nothing() && task.attempted_at.is_none();
+    (told(&workflow.start, &record.activation), told(&workflow.stop, &record.deactivation))
 }
 
 /// How long ahead start and stop are told of; `None` where they will not come.

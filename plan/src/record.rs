@@ -164,6 +164,8 @@ pub struct Record {
     pub too_many_starts: bool,
     /// Who makes its calls: resolved when it was first seen, and the same ever since.
     pub executor: Executor,
+    /// How many workflows were recorded on it so far: each has a number of its own in its marker.
+    pub workflows: u32,
     /// The workflow that stands for it at the vendor's scheduler. Of windows that are merged one bears it for all.
     pub registration: Option<Box<Registration>>,
     /// How it stands with the vendor's scheduler, where that is its executor: `Registered`, or why not.
@@ -193,6 +195,7 @@ impl Record {
             drift: None,
             too_many_starts: false,
             executor: window.executor,
+            workflows: 0,
             registration: None,
             registered: None,
             differs: None,

@@ -34,32 +34,47 @@ impl Executor {
     }
 }
 
-/// By what a workflow is known as ours: the uid of the window that it was made for, and the cluster. It stands at the end
-/// of the workflow's description, the only free field that the vendor's scheduler has (Live API reference, scheduler).
+/// By what a workflow is known as ours: the uid of the window that it was made for, the how-manieth it is for that, and the
+/// cluster. It stands at the end of the workflow's description, the only free field that the vendor's scheduler has (Live
+/// API reference, scheduler).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Marker {
     window: String,
+    number: u32,
     cluster: String,
 }
 
 /// Before and after the marker in a description.
 const MARK: (&str, char) = ("[jss:", ']');
 
-/// Longer text in a mark is none of ours: a uid, `@` and a cluster's name.
-const MARK_MAX: usize = 32 + 1 + 63;
+/// Longer text in a mark is none of ours: a uid, `.` and a number, `@` and a cluster's name.
+const MARK_MAX: usize = 32 + 1 + 10 + 1 + 63;
 
 impl Marker {
-    /// Of a window's workflow in the cluster of that name; empty: the cluster has none.
+    /// Of a window's workflows in the cluster of that name; empty: the cluster has none.
     pub fn new(window: &WindowId, cluster: &str) -> Self {
-        Self { window: workflow_id(window.as_str()), cluster: cluster.to_owned() }
+        Self { window: workflow_id(window.as_str()), number: 0, cluster: cluster.to_owned() }
+    }
+
+    /// Of that one of them, counted from 1.
+    #[must_use]
+    pub fn numbered(&self, number: u32) -> Self {
+        Self { number, ..self.clone() }
+    }
+
+    /// Of the same window in the same cluster, whichever workflow it is.
+    pub fn is_of_same_window(&self, other: &Self) -> bool {
+        self.window == other.window && self.cluster == other.cluster
     }
 
     /// Reads what [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Option<Self> {
-        let (window, cluster) = text.split_once('@').unwrap_or((text, ""));
+        let (workflow, cluster) = text.split_once('@').unwrap_or((text, ""));
+        let (window, number) = workflow.split_once('.').unwrap_or((workflow, "0"));
+        let number = number.parse().ok()?;
         let word = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         let reads = !window.is_empty() && text.len() <= MARK_MAX && window.chars().chain(cluster.chars()).all(word);
-        reads.then(|| Self { window: window.to_owned(), cluster: cluster.to_owned() })
+        reads.then(|| Self { window: window.to_owned(), number, cluster: cluster.to_owned() })
     }
 
     /// The name of the cluster; empty: it has none.
@@ -90,6 +105,9 @@ impl Marker {
 impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.window)?;
+        if self.number > 0 {
+            write!(f, ".{}", self.number)?;
+        }
         if self.cluster.is_empty() { Ok(()) } else { write!(f, "@{}", self.cluster) }
     }
 }
@@ -163,10 +181,10 @@ pub struct Registration {
     pub marker: Marker,
     /// The vendor's id. `None`: it is about to be made, or its answer was lost.
     pub id: Option<WorkflowId>,
-    /// The process that makes it, and the how-manieth try to make it, from 1: one that was refused is recorded anew before
-    /// it is repeated.
+    /// The process that makes it.
     pub by: ProcessId,
-    /// See `by`.
+    /// The how-manieth it is that was recorded on the window that it was made for, from 1: one that was refused is recorded
+    /// anew before it is tried again.
     pub attempt: u32,
     /// The start, as last shown.
     pub start: Half,
@@ -180,6 +198,8 @@ pub struct Registration {
     pub tells: bool,
     /// The vendor does not have it: it took it never, or has it no more.
     pub gone: bool,
+    /// We asked for it to be cancelled: that it is, is no news.
+    pub withdrawn: bool,
     /// It made its start when nobody wanted that any more, and the channel was read off since.
     pub cleared: bool,
 }
@@ -284,17 +304,20 @@ mod tests {
     fn the_users_text_comes_back_unchanged_and_the_marker_with_it() {
         for text in ["My Wednesday broadcast", "ends in [jss:]", "[a] [b]", "Ünïcode ✓", "a [jss:no mark here] b"] {
             for cluster in ["", "prod-eu"] {
-                let described = marker(cluster).mark(Some(text));
-                assert_eq!(Marker::unmark(&described), (text, Some(marker(cluster))), "{described}");
+                for marker in [marker(cluster), marker(cluster).numbered(12)] {
+                    let described = marker.mark(Some(text));
+                    assert_eq!(Marker::unmark(&described), (text, Some(marker)), "{described}");
+                }
             }
         }
+        assert_eq!(marker("eu").numbered(3).mark(None), "[jss:d44cf29f4f184757ac0995beb8a0097e.3@eu]");
         assert_eq!(marker("eu").mark(None), "[jss:d44cf29f4f184757ac0995beb8a0097e@eu]");
         assert_eq!(Marker::unmark("[jss:d44cf29f4f184757ac0995beb8a0097e@eu]"), ("", Some(marker("eu"))));
     }
 
     #[test]
     fn a_description_without_a_marker_is_nobodys() {
-        for text in ["", "My Wednesday broadcast", "[jss:]", "[jss:a b]", "[jss:abc] and more"] {
+        for text in ["", "My Wednesday broadcast", "[jss:]", "[jss:a b]", "[jss:a.b]", "[jss:abc] and more"] {
             assert_eq!(Marker::unmark(text), (text, None));
         }
     }
@@ -338,6 +361,7 @@ mod tests {
             texts: Texts::default(),
             tells: false,
             gone: false,
+            withdrawn: false,
             cleared: false,
         };
         for (start, stop, over) in [

@@ -27,8 +27,8 @@ pub struct ShownWorkflow {
 pub enum WorkflowOp {
     /// Make one. Never repeated while the last answer was lost.
     Create {
-        /// The how-manieth try, as recorded.
-        attempt: u32,
+        /// What marks it.
+        marker: Marker,
         /// Its start.
         start: Slot,
         /// Its stop.
@@ -196,6 +196,9 @@ impl Scheduler {
             WorkflowAnswer::Shows(_) | WorkflowAnswer::Lists(_) | WorkflowAnswer::NoList | WorkflowAnswer::NotFound(_)
         );
         self.failures = if good { 0 } else { self.failures + 1 };
+        if matches!((&call.op, &answer), (WorkflowOp::Update { .. }, WorkflowAnswer::Shows(_))) {
+            self.changed = None;
+        }
         call.answered = Some((at, answer));
         if matches!(call.op, WorkflowOp::Create { .. }) {
             self.created = Some(call.clone());
@@ -241,14 +244,9 @@ impl Scheduler {
         self.shown.iter().find(|showing| showing.workflow.id == *id)
     }
 
-    /// The workflow that bears this marker. Of several the one that can still be called: what is cancelled keeps its
-    /// description.
+    /// The workflow that bears this marker.
     pub(crate) fn marked(&self, marker: &Marker) -> Option<&Showing> {
-        let marked = self.shown.iter().filter(|showing| showing.workflow.marker.as_ref() == Some(marker));
-        marked.max_by_key(|showing| {
-            let workflow = &showing.workflow;
-            (workflow.start.is_open(), workflow.stop.is_open(), workflow.start.slot.time)
-        })
+        self.shown.iter().find(|showing| showing.workflow.marker.as_ref() == Some(marker))
     }
 
     /// When the question was sent to which the scheduler said that it does not know the workflow.

@@ -1,8 +1,10 @@
 //! The Brightcove Live API v1, as far as this operator calls it.
 //!
-//! Of jobs, it reads one, lists them, calls `activate` and `deactivate`, and reads once more right before a call. Of the
-//! vendor's own scheduler, it makes, reads, changes, cancels and lists workflows that start and stop a job. The vendor's `stop` and `cancel` of a job are left out on purpose: `stop` wedges a job with a static entry
-//! point and `cancel` ends it for good (vendor: job reference).
+//! Of jobs it reads one, lists them, calls `activate` and `deactivate`, and reads once more right before a call. Of the
+//! vendor's own scheduler it makes, reads, changes, cancels and lists the workflows that start and stop a job.
+//!
+//! The vendor's `stop` and `cancel` of a job are left out on purpose: `stop` wedges a job with a static entry point and
+//! `cancel` ends it for good (vendor: job reference).
 //!
 //! What a failed call may have done decides what happens next, so [`LiveError`] tells apart what was certainly
 //! refused and what may have been carried out. When in doubt it is the latter.

@@ -2,33 +2,92 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::delegation::{Duty, Starter};
 use super::draft::{Draft, Known};
 use super::facts::{Facts, later, sooner};
-use super::{Alarm, ReadPurpose, claim, recheck};
+use super::{Alarm, ReadPurpose, claim, delegation, recheck};
 use crate::memory::{Seen, Verb};
 use crate::reading::Reading;
 use crate::reason::Reason;
 use crate::record::{TaskState, Trouble};
+use crate::window::DeletionPolicy;
 
 /// How far the vendor's clock may be behind ours for its history to still settle a start.
 const HISTORY_SLACK: SignedDuration = SignedDuration::from_secs(2);
 
 /// Decides the start of one window.
-pub(crate) fn step(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
+pub(super) fn step(draft: &mut Draft, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
+    let cut = cut_by_vendor(draft, facts);
+    if cut {
+        draft.start_again(facts.now);
+    }
+    let by_us = Duty::default();
+    let duty = if cut { &by_us } else { duty };
     if draft.record.activation.is_pending() {
+        by_vendor(draft, duty, facts);
         match draft.record.activation.called_at {
-            Some(called_at) => called(draft, called_at, facts, alarm),
-            None => not_called(draft, facts, alarm),
+            Some(called_at) => called(draft, called_at, duty, facts, alarm),
+            None => not_called(draft, duty, facts, alarm),
         }
     }
     note_lost_edit(draft);
+}
+
+/// What the vendor's scheduler made of the start, as far as its workflow tells: at its time it may have been called, and
+/// what came to nothing was not.
+fn by_vendor(draft: &mut Draft, duty: &Duty, facts: &Facts) {
+    let wanted = draft.entry.window.finalizer && !draft.called_off() && !draft.entry.window.deleting();
+    match draft.record.activation.called_at {
+        None if wanted => {
+            let Some(at) = duty.started_by_vendor(facts).filter(|_| facts.now >= draft.due(Verb::Activate)) else {
+                return;
+            };
+            let task = &mut draft.record.activation;
+            task.called_at = Some(at);
+            task.say(Reason::Starting, "The Live API's scheduler makes the start; not read on yet.");
+        }
+        Some(_) if duty.made.is_some_and(|start| start.came_to_nothing()) && !called_here(draft) => {
+            draft.unfreeze_start(facts);
+            draft.record.activation.reason = None;
+            draft.record.activation.message.clear();
+            let reason = Reason::VendorStartMissing;
+            draft.record.registered = Some(Trouble { reason, message: reason.meaning().to_owned() });
+        }
+        _ => {}
+    }
+}
+
+/// This operator called it, or may have: not only the vendor's scheduler.
+fn called_here(draft: &Draft) -> bool {
+    draft.record.activation.attempted_at.is_some()
+}
+
+/// The vendor's scheduler switched the channel off while the window wants it on: a stop that was moved, or that another
+/// window covers, and that the vendor made all the same.
+fn cut_by_vendor(draft: &Draft, facts: &Facts) -> bool {
+    let (window, record) = (&draft.entry.window, &draft.record);
+    let on_air = record.activation.state == TaskState::Finished
+        && record.deactivation.is_pending()
+        && record.deactivation.called_at.is_none()
+        && facts.now < draft.due(Verb::Deactivate);
+    if !on_air || draft.called_off() || window.deleting() || !window.may_start() {
+        return false;
+    }
+    let off = facts.believed().is_some_and(|seen| seen.reading == Reading::Off);
+    let since = facts.memory.reading_since;
+    let just_then = |at: Timestamp| {
+        since.is_some_and(|since| {
+            (sooner(at, HISTORY_SLACK)..=later(at, facts.timings.believe_answered)).contains(&since)
+        })
+    };
+    off && facts.vendors_stops().any(|at| at < draft.due(Verb::Deactivate) && just_then(at))
 }
 
 /// A call may have left: only a reading settles what became of it.
 ///
 /// Crash window (S4 to S8): a process that dies here leaves `calledAt` in the status, or a claim whose time has passed
 /// ([`claim::inherit`]), and the next one begins in this function with a read, never with a call.
-fn called(draft: &mut Draft, called_at: Timestamp, facts: &Facts, alarm: &mut Alarm) {
+fn called(draft: &mut Draft, called_at: Timestamp, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
     if facts.call_under_way() {
         return;
     }
@@ -39,12 +98,17 @@ fn called(draft: &mut Draft, called_at: Timestamp, facts: &Facts, alarm: &mut Al
     }
     match seen.filter(|seen| facts.believes(seen)).map(|seen| seen.reading) {
         Some(Reading::Ended) => ended(draft),
+        Some(Reading::Off) if !called_here(draft) && duty.made.is_some_and(|start| start.is_spent()) => {
+            // Spent: whether it was carried out and undone, or never carried out, nobody can tell.
+            let what = "The Live API's scheduler made the start, and the channel was not read on";
+            fail(draft, Reason::StartNotConfirmed, what, facts);
+        }
         // Not carried out after all. What happens next is what happens to a start that was never called.
         Some(Reading::Off) => {
             if draft.record.activation.reason == Some(Reason::PerhapsCalled) {
                 draft.unfreeze_start(facts);
             }
-            not_called(draft, facts, alarm);
+            not_called(draft, duty, facts, alarm);
         }
         _ => {
             if let Some(at) = facts.believable_at() {
@@ -81,8 +145,12 @@ fn ended(draft: &mut Draft) {
 }
 
 /// Nothing has left, or what left was not carried out.
-fn not_called(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
+fn not_called(draft: &mut Draft, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
     let window = &draft.entry.window;
+    if (window.deleting() || window.cancel) && delegation::binds(&draft.record, facts) {
+        leave(draft);
+        return;
+    }
     if window.deleting() {
         call_off(draft, Reason::Deleted, "Deleted before the start.");
         return;
@@ -105,10 +173,21 @@ fn not_called(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     } else if facts.now >= stop {
         window_over(draft, facts);
     } else if facts.now < start {
-        wait_for(draft, start, facts, alarm);
+        wait_for(draft, start, duty, facts, alarm);
     } else {
         alarm.at(stop);
-        inside(draft, facts, alarm);
+        inside(draft, duty, facts, alarm);
+    }
+}
+
+/// Called off, while its workflow may still make the start: that is read back first. One that is retained is left as it
+/// stands.
+fn leave(draft: &mut Draft) {
+    if draft.entry.window.deleted_under() == Some(DeletionPolicy::Retain) {
+        let message = delegation::left_standing(draft);
+        call_off(draft, Reason::Retained, &message);
+    } else {
+        draft.record.activation.say(Reason::CancellingWorkflow, Reason::CancellingWorkflow.meaning());
     }
 }
 
@@ -152,7 +231,7 @@ fn fail(draft: &mut Draft, reason: Reason, what: &str, facts: &Facts) {
 }
 
 /// Ahead of its start.
-fn wait_for(draft: &mut Draft, start: Timestamp, facts: &Facts, alarm: &mut Alarm) {
+fn wait_for(draft: &mut Draft, start: Timestamp, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
     draft.record.activation.reason = draft.entry.window.suspend.then_some(Reason::Suspended);
     draft.record.activation.message.clear();
     if facts.now >= draft.record.activation.call_at {
@@ -170,12 +249,15 @@ fn wait_for(draft: &mut Draft, start: Timestamp, facts: &Facts, alarm: &mut Alar
     for at in [check_from, claim_from] {
         alarm.at(at);
     }
-    if facts.now >= claim_from {
+    let here = duty.starter == Starter::Here;
+    if facts.now >= claim_from && here {
         claim::stake(draft, facts);
     } else {
         claim::withdraw(draft);
     }
-    draft.recheck = recheck::wanted(Verb::Activate, start, facts, alarm);
+    if here {
+        draft.recheck = recheck::wanted(Verb::Activate, start, facts, alarm);
+    }
     let looked = facts.memory.look(&draft.entry.window.account).map(|look| look.at);
     if looked.is_some_and(|at| at < check_from) || (looked.is_none() && draft.record.verified_at.is_some()) {
         draft.look_wishes.extend(draft.entry.access.is_none().then(|| super::draft::LookWish {
@@ -184,16 +266,27 @@ fn wait_for(draft: &mut Draft, start: Timestamp, facts: &Facts, alarm: &mut Alar
             account: draft.entry.window.account.clone(),
         }));
     }
-    draft.look_from(read_from, ReadPurpose::ForStart, facts);
+    if here {
+        draft.look_from(read_from, ReadPurpose::ForStart, facts);
+    }
 }
 
 /// The start is due. Read first: what the channel is doing decides.
-fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
+fn inside(draft: &mut Draft, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
     if !draft.entry.window.may_start() {
         claim::withdraw(draft);
         let barred = draft.entry.window.barred().filter(|_| !draft.entry.window.suspend);
         let reason = barred.map_or(Reason::Suspended, |trouble| trouble.reason);
         draft.record.activation.say(reason, reason.meaning());
+        return;
+    }
+    if duty.starter != Starter::Here {
+        claim::withdraw(draft);
+        if draft.record.activation.reason != Some(Reason::Starting) {
+            draft.record.activation.say(Reason::WaitingForWorkflow, Reason::WaitingForWorkflow.meaning());
+        }
+        draft.look(ReadPurpose::Turning, facts);
+        settle_if_on(draft, facts);
         return;
     }
     claim::stake(draft, facts);
@@ -204,7 +297,9 @@ fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     }
     let ahead = facts.memory.clock_ahead.max(SignedDuration::ZERO);
     let deadline = draft.entry.window.start_deadline().map(|deadline| later(deadline, ahead));
-    let late = deadline.filter(|deadline| facts.now > *deadline && !facts.clock_in_doubt(draft.entry));
+    // A session that the vendor cut short had begun in time.
+    let in_time = draft.record.cuts > 0;
+    let late = deadline.filter(|deadline| facts.now > *deadline && !in_time && !facts.clock_in_doubt(draft.entry));
     if let Some(deadline) = deadline {
         alarm.at(later(deadline, SignedDuration::from_millis(1)));
     }
@@ -242,6 +337,14 @@ fn inside(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
             fail(draft, Reason::StartDeadlineExceeded, "startingDeadlineSeconds passed before the start", facts);
         }
         Reading::Off => wish(draft, facts, alarm),
+    }
+}
+
+/// While nobody may start it: on is on.
+fn settle_if_on(draft: &mut Draft, facts: &Facts) {
+    let Some(seen) = facts.fresh().filter(|seen| facts.believes(seen)) else { return };
+    if draft.record.verified_at.is_some() && seen.reading == Reading::On {
+        already_on(draft, seen);
     }
 }
 
@@ -313,7 +416,7 @@ fn wait_for_claim(draft: &mut Draft, facts: &Facts) {
 fn note_lost_edit(draft: &mut Draft) {
     let task = &mut draft.record.activation;
     let window = &draft.entry.window;
-    let started = task.state == TaskState::Finished && task.attempts > 0;
+    let started = task.state == TaskState::Finished && task.called_at.is_some();
     if started && task.time != window.activation && task.reason == Some(Reason::Started) {
         let message =
             format!("The start was made at {}; moving it to {} changes nothing.", task.time, window.activation);

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
+use super::delegation::Duty;
 use super::draft::Draft;
 use super::facts::{Facts, later, sooner};
-use super::{Alarm, Others, ReadPurpose, recheck};
+use super::{Alarm, Others, ReadPurpose, delegation, recheck};
 use crate::memory::{Seen, Verb};
 use crate::reading::Reading;
 use crate::reason::Reason;
@@ -12,12 +13,25 @@ use crate::record::TaskState;
 use crate::window::{Deletion, DeletionPolicy};
 
 /// Decides the stop of one window.
-pub(crate) fn step(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
+pub(super) fn step(draft: &mut Draft, others: &Others, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
     draft.covered = others.covered;
     if draft.record.deactivation.is_pending() {
+        by_vendor(draft, others, duty, facts);
         decide(draft, others, facts, alarm);
     }
     note_lost_edit(draft);
+}
+
+/// At its time the vendor's scheduler may have made the stop: from then on it is one that was called.
+fn by_vendor(draft: &mut Draft, others: &Others, duty: &Duty, facts: &Facts) {
+    let Some(at) = duty.stopped_by_vendor(facts) else { return };
+    let stop = draft.due(Verb::Deactivate);
+    let record = &mut draft.record;
+    let for_this = facts.now >= stop && at >= record.activation.call_at && !others.covered;
+    if for_this && record.has_it_on() && record.deactivation.called_at.is_none() {
+        record.deactivation.called_at = Some(at);
+        record.deactivation.say(Reason::Stopping, "The Live API's scheduler makes the stop; not read off yet.");
+    }
 }
 
 fn decide(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
@@ -43,13 +57,8 @@ fn decide(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) 
 
 /// Deleted, and not to be called for: the last word on it says what stays.
 fn leave_on(draft: &mut Draft) {
-    let message = match draft.entry.window.deletion {
-        Deletion::WithDefinition => {
-            "The definition of JobStartStop is being deleted: nothing is called, and the channel stays as it is."
-        }
-        _ => "Deleted under Retain: nothing is called, and the channel stays as it is.",
-    };
-    draft.record.deactivation.settle(TaskState::Cancelled, Reason::Retained, message);
+    let message = delegation::left_standing(draft);
+    draft.record.deactivation.settle(TaskState::Cancelled, Reason::Retained, message.as_str());
     if draft.record.activation.is_pending() {
         draft.record.activation.settle(TaskState::Cancelled, Reason::Retained, message);
     }
@@ -233,6 +242,9 @@ fn wish(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     if !recheck::enough(Verb::Deactivate, stop, facts) {
         return;
     }
+    if draft.record.deactivation.attempts == 0 && draft.record.deactivation.called_at.is_some() {
+        draft.record.deactivation.say(Reason::VendorStopMissing, Reason::VendorStopMissing.meaning());
+    }
     if let Some(reason) = facts.memory.held_back.filter(|_| draft.record.deactivation.attempts == 0) {
         draft.record.deactivation.say(reason, reason.meaning());
     }
@@ -240,7 +252,8 @@ fn wish(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
 }
 
 fn stopped(draft: &mut Draft, seen: &Seen) {
-    let called = draft.record.deactivation.attempts > 0;
+    let by_vendor = draft.record.deactivation.called_at.is_some() && draft.record.drift.is_none();
+    let called = draft.record.deactivation.attempts > 0 || by_vendor;
     let (reason, message) = match (draft.record.activation.state, draft.record.activation.reason) {
         (TaskState::Finished, Some(Reason::CancelledDuringStart)) => {
             (Reason::CancelledDuringStart, format!("Off air; read off at {}.", seen.at))
@@ -318,7 +331,7 @@ fn nothing_to_stop(draft: &mut Draft) {
 fn note_lost_edit(draft: &mut Draft) {
     let window = &draft.entry.window;
     let task = &mut draft.record.deactivation;
-    let made = task.state == TaskState::Finished && task.attempts > 0;
+    let made = task.state == TaskState::Finished && task.called_at.is_some();
     if made && task.time != window.deactivation && task.reason == Some(Reason::Stopped) {
         let message =
             format!("The stop was made for {}; moving it to {} changes nothing.", task.time, window.deactivation);

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::{Facts, later, sooner};
-use super::{Entry, ReadPurpose, Recheck};
+use super::{Entry, Place, ReadPurpose, Recheck};
 use crate::ids::AccountName;
 use crate::memory::{Call, Outcome, Verb};
 use crate::reading::Reading;
@@ -39,6 +39,8 @@ pub(crate) struct Draft<'a> {
     first_read: bool,
     pub(crate) call_wish: Option<Verb>,
     pub(crate) look_wishes: Vec<LookWish>,
+    /// Its place among the workflows of its account whose start is pending.
+    pub(crate) place: Option<Place>,
     /// A read of the stored objects is wanted.
     pub(crate) recheck: Option<Recheck>,
     /// The channel is meant to be on for others.
@@ -57,7 +59,7 @@ impl<'a> Draft<'a> {
         if let Some(call) = facts.memory.last_call().filter(|call| call.windows.contains(&window.id)) {
             stamp(&mut record, call);
         }
-        if !record.activation.frozen() {
+        if !record.activation.frozen() && record.cuts == 0 {
             record.activation.time = window.activation;
             record.activation.call_at = window.start();
         }
@@ -81,6 +83,7 @@ impl<'a> Draft<'a> {
             first_read: false,
             call_wish: None,
             look_wishes: Vec::new(),
+            place: None,
             recheck: None,
             covered: false,
         };
@@ -157,6 +160,18 @@ impl<'a> Draft<'a> {
         task.time = window.activation;
         task.call_at = window.start();
         self.start = later(task.call_at, facts.memory.clock_ahead.max(SignedDuration::ZERO));
+    }
+
+    /// The vendor cut the session short: the start is due again, from now on.
+    pub(crate) fn start_again(&mut self, now: Timestamp) {
+        let task = &mut self.record.activation;
+        task.state = TaskState::Pending;
+        (task.called_at, task.attempted_at, task.confirmed_at, task.lateness) = (None, None, None, None);
+        task.call_at = now;
+        task.say(Reason::CutByVendor, Reason::CutByVendor.meaning());
+        self.start = now;
+        self.record.cuts += 1;
+        self.record.claim = None;
     }
 
     /// The stop is due now, or was when it was called, whatever was planned.

@@ -11,6 +11,7 @@ use crate::memory::{Call, Look, LookError, Looking, Memory, Outcome, Seen, Verb}
 use crate::reading::Reading;
 use crate::reason::Reason;
 use crate::record::{Task, TaskState};
+use crate::registration::Executor;
 use crate::timings::{Timings, backoff};
 
 /// Everything that the windows of a job share.
@@ -33,12 +34,24 @@ impl<'a> Facts<'a> {
         now: Timestamp,
         timings: &'a Timings,
     ) -> Self {
-        let call = memory.last_call().map(Cow::Borrowed).or_else(|| recorded_call(entries).map(Cow::Owned));
+        let ours = memory.last_call().map(Cow::Borrowed).or_else(|| recorded_call(entries).map(Cow::Owned));
+        let vendors = vendors_call(entries, memory, now, timings).map(Cow::Owned);
+        // Of two at the same instant ours is the one that something is known of.
+        let call = vendors.into_iter().chain(ours).max_by_key(|call| call.sent_at);
         Self { memory, term, now, timings, entries, call }
     }
 
     pub(crate) fn call_under_way(&self) -> bool {
         self.call.as_deref().is_some_and(Call::under_way)
+    }
+
+    /// The stops that the vendor's scheduler made for these windows, or may have made.
+    pub(crate) fn vendors_stops(&self) -> impl Iterator<Item = Timestamp> {
+        let workflows = self.entries.iter().filter_map(|entry| entry.record.as_ref()?.registration.as_deref());
+        workflows
+            .filter(|workflow| !workflow.gone && !workflow.stop.came_to_nothing())
+            .map(|workflow| later(workflow.stop.slot.time, self.memory.clock_ahead.max(SignedDuration::ZERO)))
+            .filter(|at| *at <= self.now)
     }
 
     pub(crate) fn last_verb(&self) -> Option<Verb> {
@@ -219,7 +232,8 @@ fn recorded_call(entries: &[Entry]) -> Option<Call> {
 }
 
 fn recorded(task: &Task, verb: Verb, entry: &Entry) -> Option<Call> {
-    if task.state != TaskState::Pending {
+    let vendors = task.attempted_at.is_none() && executor_of(entry) == Executor::LiveScheduler;
+    if task.state != TaskState::Pending || vendors {
         return None;
     }
     let sent_at = task.attempted_at.or(task.called_at)?;
@@ -243,7 +257,33 @@ fn recorded(task: &Task, verb: Verb, entry: &Entry) -> Option<Call> {
         answered: Some((sent_at, outcome)),
         earlier,
         rekeyed: false,
+        vendors: None,
     })
+}
+
+fn executor_of(entry: &Entry) -> Executor {
+    entry.record.as_ref().map_or(Executor::Operator, |record| record.executor)
+}
+
+/// The last call of the vendor's scheduler for these windows: made, or perhaps made, at its time.
+fn vendors_call(entries: &[Entry], memory: &Memory, now: Timestamp, timings: &Timings) -> Option<Call> {
+    let ahead = memory.clock_ahead.max(SignedDuration::ZERO);
+    let workflows = entries.iter().filter_map(|entry| entry.record.as_ref()?.registration.as_deref());
+    workflows
+        .filter(|workflow| !workflow.gone && !workflow.start.came_to_nothing())
+        .flat_map(|workflow| {
+            let patience = match &workflow.id {
+                None => timings.step_in_unknown,
+                Some(_) if workflow.start.is_spent() => timings.believe_answered,
+                Some(_) => timings.step_in_start,
+            };
+            [(Verb::Activate, &workflow.start, patience), (Verb::Deactivate, &workflow.stop, timings.step_in_stop)]
+        })
+        .filter(|(_, half, _)| !half.came_to_nothing())
+        .map(|(verb, half, patience)| (verb, later(half.slot.time, ahead), patience))
+        .filter(|(_, at, _)| *at <= now)
+        .max_by_key(|(_, at, _)| *at)
+        .map(|(verb, at, patience)| Call::of_vendor(verb, at, patience))
 }
 
 fn agrees(verb: Verb, reading: Reading) -> bool {

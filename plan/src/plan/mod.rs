@@ -7,6 +7,7 @@
 mod activation;
 mod claim;
 mod deactivation;
+mod delegation;
 mod draft;
 mod facts;
 #[cfg(test)]
@@ -32,7 +33,7 @@ use crate::registration::{Offer, Registration};
 use crate::scheduler::WorkflowOp;
 use crate::timeline::{Interval, Timeline};
 use crate::timings::Timings;
-use crate::window::Window;
+use crate::window::{DeletionPolicy, Window};
 
 pub use keys::key_at_hand;
 pub use recheck::{Recheck, one_list_for_all};
@@ -202,7 +203,7 @@ pub fn next_call(window: &Window, settled: bool, has_it_on: bool) -> Option<Time
 /// What one job needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// At most one look and at most one call.
+    /// At most one look, one call, and one request to the vendor's scheduler.
     pub wants: Vec<Want>,
     /// The job's stored objects are to be read anew, now.
     pub recheck: Option<Recheck>,
@@ -240,27 +241,32 @@ impl Alarm {
 /// Decides for one job at one instant. Pure: the same arguments give the same plan, and running it on its own records
 /// changes nothing.
 pub fn plan(entries: &[Entry], memory: &Memory, term: &Term, now: Timestamp, timings: &Timings) -> Plan {
-    let entries = claim::inherit(entries, term, now);
+    let entries = delegation::take(claim::inherit(entries, term, now), memory, term, timings);
     let facts = Facts::gather(&entries, memory, term, now, timings);
     let mut alarm = Alarm::at_instant(now);
     let mut drafts: Vec<Draft> = entries.iter().map(|entry| Draft::open(entry, &facts)).collect();
 
-    for draft in &mut drafts {
-        activation::step(draft, &facts, &mut alarm);
+    let duties = delegation::duties(&drafts, &facts, &mut alarm);
+    for (draft, duty) in drafts.iter_mut().zip(&duties) {
+        activation::step(draft, duty, &facts, &mut alarm);
     }
     let standing = Standing::of(&drafts, &facts);
-    for (i, draft) in drafts.iter_mut().enumerate() {
-        deactivation::step(draft, &standing.seen_from(i), &facts, &mut alarm);
+    for (i, (draft, duty)) in drafts.iter_mut().zip(&duties).enumerate() {
+        deactivation::step(draft, &standing.seen_from(i), duty, &facts, &mut alarm);
     }
+    let covered = standing.timeline.covers(now);
+    let strays = delegation::Strays::look_out(&mut drafts, covered, &facts, &mut alarm);
     for draft in &mut drafts {
         draft.watch(&facts);
     }
+    let asking = delegation::see_to(&mut drafts, &facts, &mut alarm);
 
     let recheck = drafts.iter().filter_map(|draft| draft.recheck).max_by_key(|recheck| recheck.renew);
-    let call = choose_call(&drafts, &facts, standing.timeline.covers(now));
+    let call = choose_call(&drafts, &facts, covered).or_else(|| strays.stop());
     let awaits_lease = call.is_some() && memory.lease_unproven;
     let call = call.filter(|_| !awaits_lease);
     let look = choose_look(&drafts, &facts, &mut alarm);
+    let asked = asking.choose(&facts, &mut alarm);
     let conflicts = conflicts(&drafts);
     let windows: Vec<WindowPlan> = drafts
         .into_iter()
@@ -270,7 +276,13 @@ pub fn plan(entries: &[Entry], memory: &Memory, term: &Term, now: Timestamp, tim
     for expiry in windows.iter().filter_map(|window| window.expires_at) {
         alarm.at(expiry);
     }
-    Plan { wants: call.into_iter().chain(look).collect(), recheck, awaits_lease, windows, next: alarm.next() }
+    Plan {
+        wants: call.into_iter().chain(look).chain(asked).collect(),
+        recheck,
+        awaits_lease,
+        windows,
+        next: alarm.next(),
+    }
 }
 
 /// The windows that hold the channel, and the timeline they make.
@@ -398,7 +410,8 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts, alarm: &mut A
         record.finished_at = Some(facts.now);
     }
     outbox::step(window, before.as_ref(), attempt.as_ref(), &mut record, (facts.now, facts.timings, alarm));
-    let finalizer = finalizer(window, &record);
+    let bound = delegation::binds(&record, facts) && window.deleted_under() != Some(DeletionPolicy::Retain);
+    let finalizer = finalizer(window, &record, bound);
     WindowPlan {
         id: window.id.clone(),
         undecided: draft.known == Known::Undecided,
@@ -406,16 +419,17 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts, alarm: &mut A
         suspended: window.suspend,
         conflict,
         finalizer,
-        expires_at: expiry(window, &record),
+        expires_at: expiry(window, &record).filter(|_| !bound),
         overdue_since: overdue.then_some(stop),
         post: record.outbox.wanted(facts.now).map(|delivery| delivery.action),
-        place: None,
+        place: draft.place,
         record,
     }
 }
 
-fn finalizer(window: &Window, record: &Record) -> FinalizerWish {
-    let duty = if window.deleting() { record.has_it_on() } else { !record.settled() };
+/// `bound`: something may still come of its workflow at the vendor's scheduler.
+fn finalizer(window: &Window, record: &Record, bound: bool) -> FinalizerWish {
+    let duty = bound || if window.deleting() { record.has_it_on() } else { !record.settled() };
     match (window.finalizer, duty) {
         (true, false) if !record.outbox.owes() => FinalizerWish::Remove,
         // An object that is being deleted takes no new finalizer.

@@ -1,6 +1,7 @@
 //! Scenarios, read as specifications: design §4, row by row, against a scripted channel.
 
 mod claims;
+mod delegation;
 mod ends;
 mod expiry;
 mod faults;

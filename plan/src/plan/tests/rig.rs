@@ -2,6 +2,10 @@
 
 mod asks;
 mod checks;
+mod vendor;
+
+use vendor::{Answering, Vendor};
+pub(super) use vendor::{Firing, VendorFault, delegated, delegated_with_receiver};
 
 use std::collections::BTreeMap;
 
@@ -17,7 +21,7 @@ use crate::plan::{Entry, FinalizerWish, Plan, Want, plan};
 use crate::reading::Reading;
 use crate::reason::Reason;
 use crate::record::{Claim, Record, TaskState, Trouble};
-use crate::registration::Offer;
+use crate::registration::{Grant, Offer};
 use crate::timings::Timings;
 use crate::window::{Deletion, Window};
 
@@ -80,6 +84,7 @@ struct Object {
     storing: Vec<(Ms, Record)>,
     access: Option<Trouble>,
     pub(super) short_of_capacity: bool,
+    grant: Grant,
     conflicted: bool,
     phase: Option<Phase>,
 }
@@ -149,6 +154,13 @@ pub(super) struct Rig {
     pub(super) outsiders: bool,
     /// Windows that are gone: their finalizer was taken off.
     pub(super) gone: Vec<String>,
+    /// The vendor's scheduler.
+    pub(super) vendor: Vendor,
+    /// It was found out that it has no list.
+    no_list: bool,
+    /// How far ahead windows are registered.
+    pub(super) horizon: SignedDuration,
+    answering: Option<Answering>,
 }
 
 impl Rig {
@@ -186,6 +198,10 @@ impl Rig {
             run_at: Vec::new(),
             outsiders: false,
             gone: Vec::new(),
+            vendor: Vendor::default(),
+            no_list: false,
+            horizon: SignedDuration::ZERO,
+            answering: None,
         }
     }
 
@@ -216,6 +232,7 @@ impl Rig {
             storing: Vec::new(),
             access: None,
             short_of_capacity: false,
+            grant: Grant::Granted,
             conflicted: false,
             phase: None,
         });
@@ -292,6 +309,7 @@ impl Rig {
             self.memory.listed(None);
         }
         self.flights.clear();
+        self.answering = None;
         for object in &mut self.objects {
             object.storing.clear();
             object.record.clone_from(&object.stored);
@@ -356,6 +374,17 @@ impl Rig {
     }
 
     fn turn_up_to(&mut self, at: Ms) {
+        while let Some(next) = self.next_firing().filter(|next| *next <= at) {
+            let now = self.now;
+            self.now = next.max(now);
+            self.turned_up_to(self.now);
+            self.fire();
+            self.now = now;
+        }
+        self.turned_up_to(at);
+    }
+
+    fn turned_up_to(&mut self, at: Ms) {
         while let Some((&when, &to)) = self.turns.first_key_value().filter(|(when, _)| **when <= at) {
             self.turns.remove(&when);
             // What was going on no longer arrives once it is told to go off, and the other way round.
@@ -377,6 +406,7 @@ impl Rig {
 
     pub(super) fn until_ms(&mut self, end: Ms) -> &mut Self {
         loop {
+            self.fire();
             self.turn_up_to(self.now);
             self.answer();
             self.store();
@@ -389,6 +419,8 @@ impl Rig {
             let next = [
                 plan_next,
                 self.flights.iter().map(Flight::answer).min(),
+                self.answering.as_ref().map(|answering| answering.at),
+                self.next_firing(),
                 self.objects.iter().filter_map(|o| o.storing.first()).map(|(at, _)| *at).min(),
             ];
             match next.into_iter().flatten().min() {
@@ -408,6 +440,9 @@ impl Rig {
 
     fn answer(&mut self) {
         let now = self.now;
+        if let Some(Answering { answer, .. }) = self.answering.take_if(|answering| answering.at <= now) {
+            self.memory.workflow_answered(ms(now), answer);
+        }
         let (due, rest): (Vec<_>, Vec<_>) = self.flights.drain(..).partition(|f| f.answer() <= now);
         self.flights = rest;
         for flight in due {
@@ -470,7 +505,7 @@ impl Rig {
                 acknowledged: o.stored.as_ref().is_some_and(|r| r.activation.state == TaskState::Finished),
                 claimed: o.stored.as_ref().and_then(|r| r.claim.clone()),
                 registered: o.stored.as_ref().and_then(|r| r.registration.as_deref().cloned()),
-                offer: Offer::default(),
+                offer: Offer { grant: o.grant, no_list: self.no_list, horizon: self.horizon },
                 access: o.access.clone(),
                 short_of_capacity: o.short_of_capacity,
                 attempt: None,
@@ -573,7 +608,7 @@ impl Rig {
                 let answer = now + if silent { 5000 } else { LOOK };
                 self.flights.push(Flight::Look { asked: now, answer, account });
             }
-            Want::Workflow { .. } => {}
+            Want::Workflow { .. } => self.ask(want),
             Want::Call { .. } if self.hold => {
                 self.memory.hold_back(Some(Reason::WaitingForCapacity));
             }

@@ -13,7 +13,7 @@ impl Rig {
         let now = ms(self.now);
         assert!(plan.next.is_none_or(|next| next > now), "an alarm in the past at {}", self.now);
         let calls: Vec<_> = plan.wants.iter().filter(|w| matches!(w, Want::Call { .. })).collect();
-        assert!(calls.len() <= 1 && plan.wants.len() <= 2, "{:?}", plan.wants);
+        assert!(calls.len() <= 1 && plan.wants.len() <= 3, "{:?}", plan.wants);
         let under_way = self.memory.last_call().is_some_and(crate::memory::Call::under_way);
         assert!(!under_way || calls.is_empty(), "two calls at once at {}", self.now);
         if let Some(Want::Call { verb: Verb::Activate, planned, windows, .. }) = calls.first() {
