@@ -333,12 +333,13 @@ mod tests {
 
     #[test]
     fn the_strictest_of_two_accounts_with_one_key_counts_and_no_limit_is_none() {
-        let of = |pending_activations, days: i64| Quota { pending_activations, ahead: SignedDuration::from_hours(days * 24) };
-        for (one, two, both) in [
-            (of(6, 30), of(4, 60), of(4, 30)),
-            (of(0, 30), of(6, 0), of(6, 30)),
-            (of(0, 0), of(0, 0), of(0, 0)),
-        ] {
+        let of = |pending_activations, days: i64| Quota {
+            pending_activations,
+            ahead: SignedDuration::from_hours(days * 24),
+        };
+        for (one, two, both) in
+            [(of(6, 30), of(4, 60), of(4, 30)), (of(0, 30), of(6, 0), of(6, 30)), (of(0, 0), of(0, 0), of(0, 0))]
+        {
             assert_eq!(one.strictest(two), both);
             assert_eq!(two.strictest(one), both);
         }

@@ -469,3 +469,61 @@ fn endpoint(named: Option<&str>, allowed: &[Endpoint]) -> Result<Endpoint, Troub
 fn trouble(reason: Reason, message: impl Into<String>) -> Trouble {
     Trouble { reason, message: message.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::live::TransportError;
+
+    fn account(spec: &Value) -> Account {
+        let mut whole = json!({ "apiKeySecretRef": { "name": "bcov-live" } });
+        for (field, value) in spec.as_object().unwrap() {
+            whole[field] = value.clone();
+        }
+        let object = json!({
+            "apiVersion": "scheduler.bcovlive.io/v1alpha1",
+            "kind": "LiveAccount",
+            "metadata": { "name": "default", "namespace": "live" },
+            "spec": whole,
+        });
+        let raw: Raw<LiveAccount> = serde_json::from_value(object).unwrap();
+        let dialling = Dialling {
+            transport: Transport::new(tower::service_fn(|_| async { Err(TransportError::Lost(String::new())) })),
+            timeouts: Timeouts::default(),
+            allowed: vec![Endpoint::vendor()],
+        };
+        let flags = Defaults { cluster: "prod-eu".into(), ..Defaults::default() };
+        Account::parse(read(raw).unwrap(), &dialling, &flags)
+    }
+
+    #[test]
+    fn an_account_that_says_nothing_has_the_vendors_quota_and_its_windows_are_the_operators() {
+        let account = account(&json!({}));
+        assert_eq!(account.quota(), Quota::default());
+        assert_eq!(account.defaults.executor, Some(Executor::Operator));
+        assert_eq!(&*account.defaults.cluster, "prod-eu");
+    }
+
+    #[test]
+    fn an_accounts_quota_and_executor_are_as_it_says() {
+        let account = account(&json!({
+            "defaults": { "executor": "LiveScheduler" },
+            "limits": { "pendingActivations": 12, "registerAheadDays": 0 },
+        }));
+        assert_eq!(account.quota(), Quota { pending_activations: 12, ahead: SignedDuration::ZERO });
+        assert_eq!(account.defaults.executor, Some(Executor::LiveScheduler));
+    }
+
+    #[test]
+    fn an_account_that_cannot_be_fully_read_says_nothing_of_an_executor() {
+        for spec in
+            [json!({ "defaults": { "executor": "Studio" } }), json!({ "limits": { "pendingActivations": "6" } })]
+        {
+            let account = account(&spec);
+            assert!(account.unreadable.is_some());
+            assert_eq!(account.defaults.executor, None, "who makes a window's calls is settled once");
+        }
+    }
+}

@@ -15,6 +15,8 @@ mod definitions;
 mod directory;
 mod events;
 mod expiry;
+#[cfg(test)]
+mod fixtures;
 mod foreign;
 mod index;
 mod installations;
@@ -144,11 +146,8 @@ impl Lanes {
     /// Puts the lanes together; nothing runs yet.
     pub fn new(setup: Setup) -> Self {
         let dialling = Dialling { transport: setup.transport, timeouts: setup.timeouts, allowed: setup.endpoints };
-        let flags = Defaults {
-            deletion_policy: setup.deletion_policy,
-            cluster: setup.cluster.into(),
-            ..Defaults::default()
-        };
+        let flags =
+            Defaults { deletion_policy: setup.deletion_policy, cluster: setup.cluster.into(), ..Defaults::default() };
         let index = Index::new(setup.timings, dialling.clone(), flags);
         let Setup { clock, tenure, steps, metrics, readiness, .. } = setup;
         let (shared, outlets) = Shared::new(index, Ground { clock, tenure, steps, metrics, readiness });

@@ -19,7 +19,8 @@ use super::window::Stored;
 /// A window's record: what this process planned, else what is stored. Who makes its calls is settled by what is stored:
 /// until then an account that appears, or changes, still has its say.
 pub(super) fn record(stored: &Stored) -> Option<Record> {
-    let planned = stored.planned.as_ref().map(|planned| Record { executor: executor(stored), ..planned.record.clone() });
+    let planned =
+        stored.planned.as_ref().map(|planned| Record { executor: executor(stored), ..planned.record.clone() });
     planned.or_else(|| stored_record(stored))
 }
 
@@ -242,4 +243,61 @@ fn job(stored: &JobStartStopStatus, record: &Record, phase: Phase, memory: &Memo
     let same = state == before.state && sep_state == before.sep_state && reading == before.reading;
     let since = if same { before.since.clone() } else { api::time::utc(seen.at) };
     JobReading { state, sep_state, reading, since, verified_at, unknown: before.unknown.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use plan::TaskState;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::controller::fixtures::{status_of, window};
+
+    fn stored_with(record: &Record) -> Stored {
+        let stored = window(&json!({}), &Value::Null);
+        let status = serde_json::to_value(status_of(&stored, record)).unwrap();
+        window(&json!({}), &status)
+    }
+
+    #[test]
+    fn a_start_that_was_due_again_is_further_than_the_one_before_it_however_far_that_came() {
+        let first = {
+            let mut record = Record::new(&window(&json!({}), &Value::Null).window());
+            record.activation.state = TaskState::Finished;
+            record.activation.called_at = Some(record.activation.time);
+            record.activation.attempts = 2;
+            record
+        };
+        let again = Record { cuts: 1, ..Record::new(&window(&json!({}), &Value::Null).window()) };
+        assert!(is_ahead(&stored_with(&again), &first));
+        assert!(!is_ahead(&stored_with(&first), &again));
+        assert!(!is_ahead(&stored_with(&again), &again), "it is the same");
+        let called = Record { cuts: 1, ..first };
+        assert!(is_ahead(&stored_with(&called), &again), "of one and the same start the later call counts");
+        assert!(!is_ahead(&stored_with(&again), &called));
+    }
+
+    #[test]
+    fn who_makes_the_calls_is_not_stored_before_anybody_can_tell() {
+        let stored = window(&json!({}), &Value::Null);
+        let record = Record::new(&stored.window());
+        assert_eq!(status_of(&stored, &record).executor, "");
+        let named = window(&json!({ "executor": "Operator" }), &Value::Null);
+        assert_eq!(status_of(&named, &record).executor, "Operator");
+    }
+
+    #[test]
+    fn an_executor_of_another_version_stays_and_no_start_is_made() {
+        let mut status = serde_json::to_value(status_of(
+            &window(&json!({}), &Value::Null),
+            &Record::new(&window(&json!({}), &Value::Null).window()),
+        ));
+        status.as_mut().unwrap()["executor"] = json!("Studio");
+        let stored = window(&json!({ "executor": "Operator" }), &status.unwrap());
+        let record = stored_record(&stored).unwrap();
+        assert_eq!(status_of(&stored, &record).executor, "Studio");
+        let window = stored.window();
+        assert!(!window.may_start());
+        assert!(window.undecodable.unwrap().contains("the executor \"Studio\""));
+    }
 }

@@ -390,3 +390,141 @@ fn times(object: &JobStartStop) -> Result<(api::SpecTimes, Option<String>), Unus
 pub(super) fn name_of(object: &impl ResourceExt) -> ObjectName {
     ObjectName::new(object.namespace().unwrap_or_default(), object.name_any())
 }
+
+#[cfg(test)]
+mod tests {
+    use plan::{Half, Registration, Slot, TaskState};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::controller::fixtures::{planned, status_of, window};
+
+    fn account(executor: Option<Executor>) -> Defaults {
+        Defaults { executor, cluster: "prod-eu".into(), ..Defaults::default() }
+    }
+
+    fn resolved(spec: &Value, status: &Value, executor: Option<Executor>) -> Stored {
+        let mut stored = window(spec, status);
+        stored.resolve(&account(executor));
+        stored
+    }
+
+    #[test]
+    fn the_object_names_the_executor_before_its_account_and_what_is_stored_before_both() {
+        use Executor::{LiveScheduler, Operator};
+        let rows: [(Option<&str>, Option<Executor>, &str, Option<Executor>); 9] = [
+            (None, None, "", None),
+            (None, Some(Operator), "", Some(Operator)),
+            (None, Some(LiveScheduler), "", Some(LiveScheduler)),
+            (Some("Operator"), Some(LiveScheduler), "", Some(Operator)),
+            (Some("LiveScheduler"), Some(Operator), "", Some(LiveScheduler)),
+            (Some("LiveScheduler"), None, "", Some(LiveScheduler)),
+            (None, Some(LiveScheduler), "Operator", Some(Operator)),
+            (None, Some(Operator), "LiveScheduler", Some(LiveScheduler)),
+            (None, None, "LiveScheduler", Some(LiveScheduler)),
+        ];
+        for (own, account, stored, expected) in rows {
+            let spec = own.map_or(json!({}), |own| json!({ "executor": own }));
+            let found = resolved(&spec, &json!({ "executor": stored }), account);
+            assert_eq!(found.executor(), expected, "{own:?} {account:?} {stored:?}");
+            let registers = expected == Some(LiveScheduler);
+            assert_eq!(found.window().delegation.is_some(), registers, "{own:?} {account:?} {stored:?}");
+        }
+    }
+
+    #[test]
+    fn a_plan_made_before_the_account_was_there_follows_the_account() {
+        let mut stored = resolved(&json!({}), &Value::Null, None);
+        stored.planned = Some(planned(&stored, Record::new(&stored.window())));
+        assert_eq!(status::record(&stored).unwrap().executor, Executor::Operator);
+        stored.resolve(&account(Some(Executor::LiveScheduler)));
+        assert_eq!(status::record(&stored).unwrap().executor, Executor::LiveScheduler);
+    }
+
+    #[test]
+    fn a_window_is_registered_with_its_uid_its_cluster_and_its_texts() {
+        let spec = json!({
+            "executor": "LiveScheduler",
+            "adoptWorkflowID": "0a1b",
+            "notificationURL": "https://example.com/live/callbacks",
+        });
+        let stored = resolved(&spec, &Value::Null, None);
+        let (description, url) = (Some("My Wednesday broadcast"), Some("https://example.com/live/callbacks"));
+        assert_eq!(stored.spec.workflow_texts(), (description, url));
+        let delegation = stored.window().delegation.unwrap();
+        assert_eq!(delegation.marker.to_string(), "d44cf29f4f184757ac0995beb8a0097e@prod-eu");
+        assert_eq!(delegation.texts, Texts::of(description, url));
+        assert_eq!(delegation.adopt, Some(WorkflowId::new("0a1b")));
+        assert!(!format!("{stored:?}").contains("callbacks"), "its path may be a secret");
+    }
+
+    #[test]
+    fn a_text_is_kept_only_where_somebody_may_be_told_it() {
+        for (own, stored, kept) in [
+            (Some("Operator"), "", false),
+            (None, "Operator", false),
+            (None, "", true),
+            (Some("LiveScheduler"), "LiveScheduler", true),
+        ] {
+            let spec = own.map_or(json!({}), |own| json!({ "executor": own }));
+            let window = window(&spec, &json!({ "executor": stored }));
+            assert_eq!(window.spec.workflow_texts().0.is_some(), kept, "{own:?} {stored:?}");
+        }
+    }
+
+    fn registered_by(process: &str, attempt: u32, id: Option<&str>) -> Box<Registration> {
+        let slot = Slot { time: Timestamp::UNIX_EPOCH, ahead: SignedDuration::ZERO };
+        let half = Half { slot, state: Some(TaskState::Pending) };
+        Box::new(Registration {
+            marker: Marker::new(&WindowId::new("d44c"), ""),
+            id: id.map(WorkflowId::new),
+            by: ProcessId::new(process),
+            attempt,
+            start: half,
+            stop: half,
+            asked: (slot, slot),
+            texts: Texts::default(),
+            tells: false,
+            gone: false,
+            cleared: false,
+        })
+    }
+
+    /// What is planned once this process, `us`, has seen what is stored now.
+    fn planned_after(
+        before: Option<Box<Registration>>,
+        planning: Option<Box<Registration>>,
+        now: Option<Box<Registration>>,
+    ) -> Option<Box<Registration>> {
+        let spec = json!({ "executor": "LiveScheduler" });
+        let with = |registration| {
+            let new = window(&spec, &Value::Null);
+            let record = Record { registration, ..Record::new(&new.window()) };
+            let status = serde_json::to_value(status_of(&new, &record)).unwrap();
+            (window(&spec, &status), record)
+        };
+        let (mut stored, _) = with(before);
+        let (_, record) = with(planning);
+        stored.planned = Some(planned(&stored, record));
+        stored.renew(with(now).0, Some(&ProcessId::new("us")));
+        stored.planned.unwrap().record.registration
+    }
+
+    #[test]
+    fn a_workflow_that_another_process_recorded_meanwhile_is_reckoned_with() {
+        let (ours, theirs) = (registered_by("us", 1, None), registered_by("them", 1, None));
+        assert_eq!(planned_after(None, Some(ours.clone()), Some(theirs.clone())), Some(theirs.clone()));
+        assert_eq!(planned_after(None, None, Some(theirs.clone())), Some(theirs.clone()));
+        let again = registered_by("them", 2, None);
+        assert_eq!(planned_after(Some(theirs), Some(ours), Some(again.clone())), Some(again));
+    }
+
+    #[test]
+    fn what_comes_back_of_ones_own_takes_nothing_back() {
+        let (sent, made) = (registered_by("us", 1, None), registered_by("us", 1, Some("0a")));
+        assert_eq!(planned_after(None, Some(made.clone()), Some(sent.clone())), Some(made));
+        assert_eq!(planned_after(None, None, Some(sent)), None, "it was let go of since");
+        let (theirs, read) = (registered_by("them", 1, None), registered_by("them", 1, Some("0a")));
+        assert_eq!(planned_after(Some(theirs), None, Some(read)), None, "a workflow of an earlier process, the same");
+    }
+}
