@@ -306,7 +306,7 @@ mod tests {
     }
 
     fn create(start: Slot, stop: Slot) -> WorkflowOp {
-        WorkflowOp::Create { attempt: 1, start, stop, tells: true }
+        WorkflowOp::Create { marker: marker(), start, stop, tells: true }
     }
 
     fn workflow(description: Option<&str>) -> Workflow {

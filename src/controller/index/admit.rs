@@ -167,17 +167,17 @@ impl Index {
         Some(Order { origin: Origin { load: load.clone(), account, probe }, client, sent_at: now, request })
     }
 
-    /// The texts of a workflow that is to be made. `None`: the apiserver has not stored that this process makes it, by this
-    /// attempt; or another process has recorded its own since.
+    /// The texts of a workflow that is to be made. `None`: the apiserver has not stored that this process makes it; or another
+    /// process has recorded its own since.
     fn described(&self, want: &Want) -> Option<Described> {
-        let Want::Workflow { window, op: WorkflowOp::Create { attempt, tells, .. }, .. } = want else { return None };
+        let Want::Workflow { window, op: WorkflowOp::Create { marker, tells, .. }, .. } = want else { return None };
         let stored = self.windows.get(window)?;
         let recorded = stored.acknowledged.registered()?;
-        if recorded.attempt != *attempt || !self.is_us(&recorded.by) {
+        if recorded.marker != *marker || !self.is_us(&recorded.by) {
             return None;
         }
         let (description, url) = stored.spec.workflow_texts();
-        Some(Described::new(recorded.marker.mark(description), url.filter(|_| *tells)))
+        Some(Described::new(marker.mark(description), url.filter(|_| *tells)))
     }
 
     /// The same for a list, and the jobs that it is not to answer for after all.

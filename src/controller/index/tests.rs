@@ -146,9 +146,9 @@ impl Rig {
 
 const PENDING: &str = "pending";
 
-fn create(attempt: u32) -> WorkflowOp {
+fn create(marker: &str) -> WorkflowOp {
     let slot = Slot { time: at(100), ahead: SignedDuration::ZERO };
-    WorkflowOp::Create { attempt, start: slot, stop: slot, tells: false }
+    WorkflowOp::Create { marker: Marker::parse(marker).unwrap(), start: slot, stop: slot, tells: false }
 }
 
 /// A status that tells of a workflow whose start is at that second.
@@ -160,7 +160,7 @@ fn registered(second: i64, state: &str) -> Value {
         "deactivation": task(second + 3_600, PENDING),
         "vendorWorkflowID": "a",
         "registered": {
-            "marker": "abc@eu",
+            "marker": "abc.1@eu",
             "by": "p",
             "attempt": 1,
             "activation": task(second, state),
@@ -290,15 +290,15 @@ fn what_changes_something_waits_for_the_lease_and_what_reads_does_not() {
 }
 
 #[test]
-fn a_workflow_is_made_with_the_marker_and_by_the_attempt_that_are_recorded() {
-    let marker = Marker::parse("abc@eu").unwrap();
-    for (attempt, described) in [(1, Some(Described::new(marker.mark(None), None))), (2, None)] {
+fn a_workflow_is_made_as_it_is_recorded_and_not_otherwise() {
+    let marked = Described::new("[jss:abc.1@eu]".to_owned(), None);
+    for (marker, described) in [("abc.1@eu", Some(marked)), ("abc.2@eu", None)] {
         let mut rig = Rig::with_limit(6);
         rig.stored("a", 100, &registered(100, PENDING));
-        rig.want("a", create(attempt));
+        rig.want("a", create(marker));
         let admitted = rig.admit(true);
         let [errand] = errands(&admitted)[..] else { panic!("one goes out") };
-        assert_eq!((&errand.op, &errand.described), (&create(attempt), &described));
+        assert_eq!((&errand.op, &errand.described), (&create(marker), &described));
         assert!(!rig.index.jobs[&job("a")].memory.idle(), "it is under way");
     }
 }
@@ -309,7 +309,7 @@ fn a_workflow_that_another_process_has_recorded_is_not_made() {
     let mut status = registered(100, PENDING);
     status["registered"]["by"] = json!("another");
     rig.stored("a", 100, &status);
-    rig.want("a", create(1));
+    rig.want("a", create("abc.1@eu"));
     assert_eq!(errands(&rig.admit(true))[0].described, None);
 }
 
@@ -333,7 +333,7 @@ fn an_account_shows_whether_the_vendors_scheduler_takes_its_windows_once_that_wa
     let mut rig = Rig::with_limit(6);
     rig.window("a", 100);
     let said = |rig: &Rig| rig.index.accounts[&tv("one")].scheduler.clone();
-    let create = create(1);
+    let create = create("abc.1@eu");
     let refused = |reason| WorkflowAnswer::Refused { reason, message: "Not enabled.".to_owned() };
     let stale = |rig: &mut Rig| rig.index.take_stale_accounts().contains(&tv("one"));
     stale(&mut rig);
