@@ -8,6 +8,8 @@ mod answers;
 mod clocks;
 mod decide;
 mod doors;
+#[cfg(test)]
+pub(in crate::controller) mod fixtures;
 mod loads;
 mod posts;
 mod registrations;
