@@ -121,6 +121,12 @@ pub struct WorkflowCall {
     pub answered: Option<(Timestamp, WorkflowAnswer)>,
 }
 
+impl WorkflowCall {
+    fn was_refused(&self) -> bool {
+        matches!(self.answered, Some((_, WorkflowAnswer::Refused { .. })))
+    }
+}
+
 /// A workflow, and when the question was sent that showed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Showing {
@@ -140,8 +146,9 @@ pub struct Scheduler {
     pub(crate) failures: u32,
     /// The last workflow that was changed or cancelled, how often in a row, and when last.
     pub(crate) changed: Option<(WorkflowId, u32, Timestamp)>,
-    /// The last try to make a workflow, where it is not known what became of it or where it was refused.
-    pub(crate) created: Option<WorkflowCall>,
+    /// The tries to make a workflow that were not answered with one: what is under way, what was lost, and of those that
+    /// were refused the last of each window.
+    created: Vec<WorkflowCall>,
     /// The workflows that answers showed, each as last shown.
     pub(crate) shown: Vec<Showing>,
     /// Those that the scheduler does not know, and when the question was sent.
@@ -155,7 +162,8 @@ impl Scheduler {
     pub(crate) fn sent(&mut self, op: WorkflowOp, account: &AccountName, window: &WindowId, sent_at: Timestamp) {
         let call = WorkflowCall { op, account: account.clone(), window: window.clone(), sent_at, answered: None };
         if matches!(call.op, WorkflowOp::Create { .. }) {
-            self.created = Some(call.clone());
+            self.created.retain(|before| before.window != call.window || !before.was_refused());
+            self.created.push(call.clone());
         }
         if let (true, Some(id)) = (call.op.changes(), call.op.id()) {
             let times = self.changed.as_ref().filter(|(known, ..)| known == id).map_or(0, |(_, times, _)| *times);
@@ -166,7 +174,9 @@ impl Scheduler {
 
     /// It was called off before it was sent.
     pub(crate) fn dropped(&mut self) {
-        self.call = None;
+        if let Some(call) = self.call.take() {
+            self.created.retain(|before| before.op != call.op);
+        }
     }
 
     /// The request under way was answered, or given up on.
@@ -200,10 +210,18 @@ impl Scheduler {
             self.changed = None;
         }
         call.answered = Some((at, answer));
-        if matches!(call.op, WorkflowOp::Create { .. }) {
-            self.created = Some(call.clone());
+        if let Some(at) = self.created.iter().position(|before| before.op == call.op) {
+            self.created.remove(at);
+            if !matches!(call.answered, Some((_, WorkflowAnswer::Shows(_)))) {
+                self.created.push(call.clone());
+            }
         }
         self.call = Some(call);
+    }
+
+    /// The try to make this workflow, if it was not answered with it.
+    pub(crate) fn creating(&self, marker: &Marker) -> Option<&WorkflowCall> {
+        self.created.iter().find(|call| matches!(&call.op, WorkflowOp::Create { marker: of, .. } if of == marker))
     }
 
     fn show(&mut self, asked_at: Timestamp, workflow: ShownWorkflow) {

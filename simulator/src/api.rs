@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::calls::{Call, Operation, Outcome};
-use crate::fault::{Effect, LateAnswer, Strike};
+use crate::fault::{Effect, LateAnswer, Strike, Struck};
 use crate::job::{NewJob, later};
 use crate::list::ListQuery;
 use crate::refusal::Refusal;
-use crate::world::{ControlError, Limits, World};
+use crate::scheduler::{Answered, Ask};
+use crate::world::{ControlError, Late, Limits, World};
 
 /// The regions of the create call (vendor reference: Create a Live Job; the overview page adds `ap-northeast-2`).
 const REGIONS: [&str; 9] = [
@@ -57,6 +58,9 @@ pub enum Then {
 struct Asked<'a> {
     operation: Operation,
     job: Option<&'a str>,
+    workflow: Option<&'a str>,
+    /// Of calls that create or update a workflow.
+    body: Option<Value>,
     key: Option<Caller>,
 }
 
@@ -69,8 +73,14 @@ struct Caller {
 struct Done {
     answer: Response<Bytes>,
     carried_out: bool,
-    /// The new job of a create.
+    /// The new job of a create, or the new workflow of one.
     created: Option<String>,
+}
+
+impl From<Answered> for Done {
+    fn from(Answered { status, body, created, carried_out }: Answered) -> Self {
+        Self { answer: json_answer(status, &body), carried_out, created }
+    }
 }
 
 impl World {
@@ -81,10 +91,13 @@ impl World {
             let answer = self.control(now, request);
             return Reply { sequence: None, after: Duration::ZERO, then: Then::Answer(answer) };
         }
-        let (operation, job) = route(request.method(), request.uri().path());
-        let asked = Asked { operation, job, key: self.caller(request) };
+        let Route { operation, job, workflow } = route(request.method(), request.uri().path());
+        let body = matches!(operation, Operation::ScheduleCreate | Operation::ScheduleUpdate)
+            .then(|| json_or_text(request.body()));
+        let asked = Asked { operation, job, workflow, body, key: self.caller(request) };
         let label = asked.key.as_ref().map(|caller| caller.label.clone());
-        let strike = self.faults.strike(operation, job, label.as_deref());
+        let job = self.job_meant(&asked);
+        let strike = self.faults.strike(&Struck { operation, job: job.as_deref(), workflow, key: label.as_deref() });
         let after = self.latency(&strike);
         let sequence = self.calls.number();
         let fault = strike.effect.as_ref().map(|effect| effect.name().to_owned());
@@ -96,6 +109,8 @@ impl World {
             Then::Hang => (Outcome::Hung, None),
         };
         let carried_out = done.as_ref().is_some_and(|done| done.carried_out);
+        let created = done.and_then(|done| done.created);
+        let (new_job, new_workflow) = if operation.is_schedule() { (None, created) } else { (created, None) };
         self.calls.note(Call {
             sequence,
             received_us: received.as_microsecond(),
@@ -103,7 +118,9 @@ impl World {
             operation,
             method: request.method().to_string(),
             path: request.uri().path_and_query().map_or_else(String::new, ToString::to_string),
-            job: job.map(str::to_owned).or(done.and_then(|done| done.created)),
+            job: job.or(new_job),
+            workflow: workflow.map(str::to_owned).or(new_workflow),
+            body: asked.body,
             key: label,
             outcome,
             status,
@@ -112,6 +129,15 @@ impl World {
             fault,
         });
         Reply { sequence: Some(sequence), after, then }
+    }
+
+    /// The job that a call is about, whether there is one or not.
+    fn job_meant(&self, asked: &Asked<'_>) -> Option<String> {
+        let of_workflow = || asked.workflow.and_then(|id| self.job_of_workflow(id));
+        let in_body = || asked.body.as_ref()?.get("job_id")?.as_str();
+        let job = asked.job.or_else(of_workflow);
+        let job = if asked.operation == Operation::ScheduleCreate { job.or_else(in_body) } else { job };
+        job.map(str::to_owned)
     }
 
     fn caller(&self, request: &Request<Bytes>) -> Option<Caller> {
@@ -154,19 +180,51 @@ impl World {
                 (Then::Answer(made_up(307, &nothing, [(LOCATION.as_str(), location.as_str())])), None)
             }
             Some(Effect::Html { status }) => (Then::Answer(web_page(status)), None),
+            Some(Effect::Ignore | Effect::CarryOutLate { .. }) if asked.operation.changes_schedule() => {
+                self.promise(now, sequence, request, asked, effect.as_ref())
+            }
             Some(Effect::Ignore) => match self.switchable(asked) {
                 Some(id) => (Then::Answer(json_answer(StatusCode::OK, &json!({ "id": id }))), None),
                 None => self.answer(now, request, asked),
             },
             Some(Effect::CarryOutLate { delay_ms, answer }) => {
                 let Some(id) = self.switchable(asked) else { return self.answer(now, request, asked) };
-                self.postpone(later(now, delay_ms), sequence, id, asked.operation);
+                let late = Late::Switch { job: id.to_owned(), operation: asked.operation };
+                self.postpone(later(now, delay_ms), sequence, late);
                 match answer {
                     LateAnswer::Ok => (Then::Answer(json_answer(StatusCode::OK, &json!({ "id": id }))), None),
                     LateAnswer::Drop => (Then::Drop, None),
                 }
             }
         }
+    }
+
+    /// A call that changes a workflow is answered as if it were done, where it can be; it is done late, or never.
+    fn promise(
+        &mut self,
+        now: Timestamp,
+        sequence: u64,
+        request: &Request<Bytes>,
+        asked: &Asked<'_>,
+        effect: Option<&Effect>,
+    ) -> (Then, Option<Done>) {
+        let Some(mut ask) = schedule_ask(request, asked) else { return self.answer(now, request, asked) };
+        let promised = match self.promise_schedule_call(now, &ask) {
+            Ok(promised) => promised,
+            Err(refused) => {
+                let mut done = Done::from(refused);
+                return (Then::Answer(std::mem::take(&mut done.answer)), Some(done));
+            }
+        };
+        let mut then = None;
+        if let Some(Effect::CarryOutLate { delay_ms, answer }) = effect {
+            ask.workflow = promised.created.clone().or(ask.workflow);
+            self.postpone(later(now, *delay_ms), sequence, Late::Schedule(ask));
+            then = (*answer == LateAnswer::Drop).then_some(Then::Drop);
+        }
+        let mut done = Done::from(promised);
+        let answer = std::mem::take(&mut done.answer);
+        (then.unwrap_or(Then::Answer(answer)), Some(done))
     }
 
     fn answer(&mut self, now: Timestamp, request: &Request<Bytes>, asked: &Asked<'_>) -> (Then, Option<Done>) {
@@ -192,6 +250,9 @@ impl World {
 
     fn try_operate(&mut self, now: Timestamp, request: &Request<Bytes>, asked: &Asked<'_>) -> Result<Done, Refusal> {
         let caller = asked.key.as_ref().ok_or(Refusal::Unauthorized)?;
+        if let Some(ask) = schedule_ask(request, asked) {
+            return Ok(self.schedule_call(now, &ask).into());
+        }
         let done = |body: &Value| Done { answer: json_answer(StatusCode::OK, body), carried_out: true, created: None };
         let Some(id) = asked.job else {
             return match asked.operation {
@@ -229,8 +290,59 @@ impl World {
     }
 }
 
-fn route<'a>(method: &Method, path: &'a str) -> (Operation, Option<&'a str>) {
-    let Some(rest) = path.strip_prefix("/v1/jobs") else { return (Operation::Other, None) };
+/// What a request's line asks for.
+struct Route<'a> {
+    operation: Operation,
+    job: Option<&'a str>,
+    workflow: Option<&'a str>,
+}
+
+fn route<'a>(method: &Method, path: &'a str) -> Route<'a> {
+    if let Some(rest) = path.strip_prefix("/v1/scheduler/jobstartstop") {
+        let (operation, workflow) = route_to_scheduler(method, rest);
+        return Route { operation, job: None, workflow };
+    }
+    let (operation, job) =
+        path.strip_prefix("/v1/jobs").map_or((Operation::Other, None), |rest| route_to_jobs(method, rest));
+    Route { operation, job, workflow: None }
+}
+
+fn route_to_scheduler<'a>(method: &Method, rest: &'a str) -> (Operation, Option<&'a str>) {
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    if rest.is_empty() {
+        return match *method {
+            Method::GET => (Operation::ScheduleList, None),
+            Method::POST => (Operation::ScheduleCreate, None),
+            _ => (Operation::Other, None),
+        };
+    }
+    match (method, rest.strip_prefix('/').filter(|id| !id.contains('/'))) {
+        (&Method::GET, Some(id)) => (Operation::ScheduleRead, Some(id)),
+        (&Method::PUT, Some(id)) => (Operation::ScheduleUpdate, Some(id)),
+        (&Method::DELETE, Some(id)) => (Operation::ScheduleCancel, Some(id)),
+        _ => (Operation::Other, None),
+    }
+}
+
+/// A call about workflows, by somebody with a key.
+fn schedule_ask(request: &Request<Bytes>, asked: &Asked<'_>) -> Option<Ask> {
+    let caller = asked.key.as_ref().filter(|_| asked.operation.is_schedule())?;
+    Some(Ask {
+        operation: asked.operation,
+        workflow: asked.workflow.map(str::to_owned),
+        body: asked.body.clone(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        has_content_type: request.headers().contains_key(CONTENT_TYPE),
+        account: caller.account.clone(),
+        key: caller.label.clone(),
+    })
+}
+
+fn json_or_text(body: &Bytes) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
+}
+
+fn route_to_jobs<'a>(method: &Method, rest: &'a str) -> (Operation, Option<&'a str>) {
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if rest.is_empty() {
         return match *method {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What a call asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,6 +24,16 @@ pub enum Operation {
     Stop,
     /// `PUT /v1/jobs/{id}/cancel`, for good.
     Cancel,
+    /// `POST /v1/scheduler/jobstartstop`
+    ScheduleCreate,
+    /// `GET /v1/scheduler/jobstartstop/{workflow_id}`
+    ScheduleRead,
+    /// `PUT /v1/scheduler/jobstartstop/{workflow_id}`
+    ScheduleUpdate,
+    /// `DELETE /v1/scheduler/jobstartstop/{workflow_id}`
+    ScheduleCancel,
+    /// `GET /v1/scheduler/jobstartstop`
+    ScheduleList,
     /// Anything else.
     Other,
 }
@@ -31,6 +42,16 @@ impl Operation {
     /// Those that change what a job does.
     pub fn is_switch(self) -> bool {
         matches!(self, Self::Activate | Self::Deactivate | Self::Stop | Self::Cancel)
+    }
+
+    /// Those about workflows.
+    pub fn is_schedule(self) -> bool {
+        self.changes_schedule() || matches!(self, Self::ScheduleRead | Self::ScheduleList)
+    }
+
+    /// Those that change a workflow.
+    pub fn changes_schedule(self) -> bool {
+        matches!(self, Self::ScheduleCreate | Self::ScheduleUpdate | Self::ScheduleCancel)
     }
 }
 
@@ -62,15 +83,22 @@ pub struct Call {
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// The job in its path, whether there is one or not; the new job of a create.
+    /// The job in its path or body, whether there is one or not; the new job of a create; the job of its workflow.
     pub job: Option<String>,
+    /// The workflow in its path, whether there is one or not; the new workflow of a create.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
+    /// What was sent, of calls that create or update a workflow; a string, where it is not JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
     /// Label of its key; none, when the key is missing or wrong.
     pub key: Option<String>,
     /// How it ended for its caller.
     pub outcome: Outcome,
     /// The status answered.
     pub status: Option<u16>,
-    /// Whether it did what it asks for: a switch that changed the job, a create, a read that was answered from the job.
+    /// Whether it did what it asks for: a switch that changed the job, an update or a cancellation that changed the
+    /// workflow, a create, a read that was answered from the job or the workflow.
     pub carried_out: bool,
     /// When it did, in epoch microseconds.
     pub carried_out_us: Option<i64>,

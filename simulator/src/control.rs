@@ -1,11 +1,13 @@
 //! The control API, `/control/…`: what a test or a demo does to the simulated vendor, and sees of it. Without keys.
 
+mod workflows;
+
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::api::json_answer;
 use crate::calls::Call;
@@ -77,6 +79,9 @@ impl World {
             ["faults", rest @ ..] => self.control_faults(rest, request),
             ["keys", rest @ ..] => self.control_keys(rest, request),
             ["calls"] => self.control_calls(request),
+            ["workflows", rest @ ..] => self.control_workflows(now, rest, request),
+            ["firing-faults", rest @ ..] => self.control_firing_faults(rest, request),
+            ["notifications"] => self.control_notifications(now, request),
             _ => Err(no_such_address()),
         };
         let (status, body) = answer.unwrap_or_else(|refusal| refusal);
@@ -152,7 +157,7 @@ impl World {
             }
             (&Method::POST, []) => {
                 let faults: Vec<Value> = parse::<OneOrMore<Value>>(request.body())?.into_vec();
-                let faults = faults.into_iter().map(fault).collect::<Result<Vec<_>, _>>()?;
+                let faults = faults.into_iter().map(exactly::<Fault>).collect::<Result<Vec<_>, _>>()?;
                 let ids: Vec<_> = faults.into_iter().map(|fault| self.add_fault(fault)).collect();
                 Ok((StatusCode::CREATED, json!({ "ids": ids })))
             }
@@ -192,15 +197,18 @@ impl World {
             Method::GET => {
                 let query = request.uri().query().unwrap_or_default();
                 let mut since = 0;
-                let mut job = None;
+                let (mut job, mut workflow) = (None, None);
                 for (name, value) in form_urlencoded::parse(query.as_bytes()) {
                     match &*name {
                         "since" => since = value.parse().map_err(|_| bad("since is the number of a call"))?,
                         "job" => job = Some(value.into_owned()),
-                        _ => return Err(bad("the parameters are since and job")),
+                        "workflow" => workflow = Some(value.into_owned()),
+                        _ => return Err(bad("the parameters are since, job and workflow")),
                     }
                 }
-                let wanted = |call: &&Call| job.is_none() || call.job == job;
+                let wanted = |call: &&Call| {
+                    (job.is_none() || call.job == job) && (workflow.is_none() || call.workflow == workflow)
+                };
                 ok(&json!({ "calls": self.calls_since(since).filter(wanted).collect::<Vec<_>>() }))
             }
             Method::DELETE => {
@@ -221,30 +229,39 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Answer> {
     serde_json::from_slice(body).map_err(|error| bad(&error.to_string()))
 }
 
-/// Serde cannot refuse unknown fields beside the flattened ones of an effect; and a misspelt `job` would strike all jobs.
-fn fault(given: Value) -> Result<Fault, Answer> {
+/// Serde cannot refuse unknown fields beside the flattened ones of an effect; and a misspelt `job` would strike all
+/// jobs.
+fn exactly<T: Serialize + DeserializeOwned>(given: Value) -> Result<T, Answer> {
     let names: Vec<String> = given.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default();
-    let fault: Fault = serde_json::from_value(given).map_err(|error| bad(&error.to_string()))?;
-    let known = serde_json::to_value(&fault).map_err(|error| bad(&error.to_string()))?;
+    let thing: T = serde_json::from_value(given).map_err(|error| bad(&error.to_string()))?;
+    let known = serde_json::to_value(&thing).map_err(|error| bad(&error.to_string()))?;
     match names.iter().find(|name| known.get(name.as_str()).is_none()) {
-        Some(unknown) => Err(bad(&format!("this effect has no field {unknown:?}"))),
-        None => Ok(fault),
+        Some(unknown) => Err(bad(&format!("there is no field {unknown:?} here"))),
+        None => Ok(thing),
     }
 }
 
-/// The fields named are changed, the others stay; null sets a field back.
+/// The fields named are changed, the others stay; null sets a field back. The same in the objects that they hold.
 fn merge<T: Serialize + DeserializeOwned>(before: &T, changes: Value) -> Result<T, Answer> {
     let (Ok(Value::Object(mut merged)), Value::Object(changes)) = (serde_json::to_value(before), changes) else {
         return Err(bad("an object is wanted"));
     };
+    merge_fields(&mut merged, changes);
+    serde_json::from_value(Value::Object(merged)).map_err(|error| bad(&error.to_string()))
+}
+
+fn merge_fields(fields: &mut Map<String, Value>, changes: Map<String, Value>) {
     for (name, value) in changes {
-        if value.is_null() {
-            merged.remove(&name);
-        } else {
-            merged.insert(name, value);
+        match (fields.get_mut(&name), value) {
+            (_, Value::Null) => {
+                fields.remove(&name);
+            }
+            (Some(Value::Object(inner)), Value::Object(changes)) => merge_fields(inner, changes),
+            (_, value) => {
+                fields.insert(name, value);
+            }
         }
     }
-    serde_json::from_value(Value::Object(merged)).map_err(|error| bad(&error.to_string()))
 }
 
 fn bad(text: &str) -> Answer {
@@ -262,11 +279,12 @@ fn no_such_method() -> Answer {
 impl From<ControlError> for Answer {
     fn from(error: ControlError) -> Self {
         let status = match error {
-            ControlError::NoSuchJob(_) => StatusCode::NOT_FOUND,
+            ControlError::NoSuchJob(_) | ControlError::NoSuchWorkflow(_) => StatusCode::NOT_FOUND,
             ControlError::BadId(_) => StatusCode::BAD_REQUEST,
-            ControlError::JobExists(_) | ControlError::EncoderCannot(..) | ControlError::Refused(_) => {
-                StatusCode::CONFLICT
-            }
+            ControlError::JobExists(_)
+            | ControlError::EncoderCannot(..)
+            | ControlError::Refused(_)
+            | ControlError::WorkflowRefused(_) => StatusCode::CONFLICT,
         };
         (status, json!({ "error": error.to_string() }))
     }

@@ -13,6 +13,7 @@ use http::header::{DATE, HeaderValue};
 use http::{Request, Response};
 use jiff::Timestamp;
 use thiserror::Error;
+use tokio::sync::Notify;
 use tower::Service;
 
 use crate::api::{Reply, Then};
@@ -20,17 +21,31 @@ use crate::world::World;
 
 /// A world that several hold.
 #[derive(Debug, Clone)]
-pub struct SharedWorld(Arc<Mutex<World>>);
+pub struct SharedWorld {
+    world: Arc<Mutex<World>>,
+    rescheduled: Arc<Notify>,
+}
 
 impl SharedWorld {
     /// Shares a world.
     pub fn new(world: World) -> Self {
-        Self(Arc::new(Mutex::new(world)))
+        Self { world: Arc::new(Mutex::new(world)), rescheduled: Arc::default() }
     }
 
     /// Does something with the world, while nobody else does.
     pub fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = world.next_firing();
+        let result = act(&mut world);
+        if world.next_firing() != before {
+            self.rescheduled.notify_one();
+        }
+        result
+    }
+
+    /// Waits until [`World::next_firing`] may be another. One at a time may wait.
+    pub(crate) async fn rescheduled(&self) {
+        self.rescheduled.notified().await;
     }
 }
 

@@ -17,6 +17,9 @@ pub struct Fault {
     /// The job it strikes; none: any.
     #[serde(default)]
     pub job: Option<String>,
+    /// The workflow it strikes; none: any.
+    #[serde(default)]
+    pub workflow: Option<String>,
     /// The label of the key it strikes; none: any, and calls without a valid key.
     #[serde(default)]
     pub key: Option<String>,
@@ -35,13 +38,20 @@ impl Fault {
     /// Strikes every call, for ever.
     #[must_use]
     pub fn new(effect: Effect) -> Self {
-        Self { operations: Vec::new(), job: None, key: None, pass: 0, times: None, effect }
+        Self { operations: Vec::new(), job: None, workflow: None, key: None, pass: 0, times: None, effect }
     }
 
     /// Strikes this operation; several calls add up.
     #[must_use]
     pub fn on(mut self, operation: Operation) -> Self {
         self.operations.push(operation);
+        self
+    }
+
+    /// Strikes calls for this workflow only.
+    #[must_use]
+    pub fn workflow(mut self, id: impl Into<String>) -> Self {
+        self.workflow = Some(id.into());
         self
     }
 
@@ -73,10 +83,11 @@ impl Fault {
         self
     }
 
-    fn matches(&self, operation: Operation, job: Option<&str>, key: Option<&str>) -> bool {
-        (self.operations.is_empty() || self.operations.contains(&operation))
-            && (self.job.is_none() || self.job.as_deref() == job)
-            && (self.key.is_none() || self.key.as_deref() == key)
+    fn matches(&self, call: &Struck<'_>) -> bool {
+        (self.operations.is_empty() || self.operations.contains(&call.operation))
+            && (self.job.is_none() || self.job.as_deref() == call.job)
+            && (self.workflow.is_none() || self.workflow.as_deref() == call.workflow)
+            && (self.key.is_none() || self.key.as_deref() == call.key)
     }
 
     /// Counts a matching call; whether it is struck.
@@ -120,7 +131,8 @@ pub enum Effect {
     DropBefore,
     /// Does what was asked, then closes the connection without an answer.
     DropAfter,
-    /// Does what was asked only so much later. Activate, deactivate, stop and cancel only.
+    /// Does what was asked only so much later, by the rules of then. The four switches of a job, and calls that change
+    /// a workflow.
     CarryOutLate {
         /// How much later, in milliseconds.
         delay_ms: u64,
@@ -128,7 +140,7 @@ pub enum Effect {
         #[serde(default)]
         answer: LateAnswer,
     },
-    /// Answers 200 and never does it. Activate, deactivate, stop and cancel only.
+    /// Answers 200 and never does it. The same calls.
     Ignore,
     /// Answers later.
     Latency {
@@ -178,6 +190,15 @@ pub enum LateAnswer {
     Drop,
 }
 
+/// What a call is about, to find what strikes it.
+#[derive(Debug)]
+pub(crate) struct Struck<'a> {
+    pub(crate) operation: Operation,
+    pub(crate) job: Option<&'a str>,
+    pub(crate) workflow: Option<&'a str>,
+    pub(crate) key: Option<&'a str>,
+}
+
 /// What strikes one call.
 #[derive(Debug, Default)]
 pub(crate) struct Strike {
@@ -211,9 +232,9 @@ impl Faults {
         self.faults.iter().map(|(number, fault)| (*number, fault))
     }
 
-    pub(crate) fn strike(&mut self, operation: Operation, job: Option<&str>, key: Option<&str>) -> Strike {
+    pub(crate) fn strike(&mut self, call: &Struck<'_>) -> Strike {
         let mut strike = Strike::default();
-        for fault in self.faults.values_mut().filter(|fault| fault.matches(operation, job, key)) {
+        for fault in self.faults.values_mut().filter(|fault| fault.matches(call)) {
             let latency = match fault.effect {
                 Effect::Latency { ms, jitter_ms } => Some((ms, jitter_ms)),
                 _ => None,

@@ -6,14 +6,18 @@ use std::net::SocketAddr;
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use jiff::Timestamp;
-use simulator::{DEFAULT_ACCOUNT, EncoderScript, NewJob, Settings, SharedWorld, World, serve};
+use simulator::{
+    DEFAULT_ACCOUNT, EncoderScript, ListCall, NewJob, SchedulerSettings, Settings, SharedWorld, World, serve,
+};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A Brightcove Live API v1 for jobs, to test and to show clients of it without an account and without a bill.
+/// A Brightcove Live API v1 for jobs and their scheduler, to test and to show clients of it without an account and
+/// without a bill.
 ///
 /// It answers under /v1/jobs as the vendor does: create, read, list, activate, deactivate, and also stop and cancel.
 /// Jobs turn on and off in their own time, switch themselves off when no encoder comes, and count what would be billed.
+/// Under /v1/scheduler/jobstartstop it takes workflows, starts and stops their jobs at their times, and notifies.
 /// Under /control/ it takes faults, settings, jobs and keys, and shows the calls it received; simulator/README.md has
 /// examples.
 #[derive(Debug, Parser)]
@@ -55,6 +59,18 @@ struct Options {
     /// Activations under way at once in one account; further ones are refused for lack of capacity. 0: no limit
     #[arg(long, value_name = "NUMBER", default_value_t = Settings::default().simultaneous_activations)]
     simultaneous_activations: usize,
+
+    /// The vendor's scheduler is not enabled, for any account
+    #[arg(long)]
+    no_scheduler: bool,
+
+    /// Workflows can be listed, which the vendor's published reference does not have
+    #[arg(long)]
+    scheduler_list: bool,
+
+    /// Activations that may be pending in the scheduler at once, in one account. 0: no limit
+    #[arg(long, value_name = "NUMBER", default_value_t = SchedulerSettings::default().pending_activations)]
+    pending_activations: usize,
 
     /// Before each answer
     #[arg(long, value_name = "MS", default_value_t = 0)]
@@ -118,6 +134,12 @@ fn world(options: &Options) -> Result<World> {
         latency_jitter_ms: options.latency_jitter_ms,
         date_skew_seconds: options.date_skew_secs,
         encoder: EncoderScript(options.encoder_after_ms.into_iter().collect()),
+        scheduler: SchedulerSettings {
+            enabled: !options.no_scheduler,
+            pending_activations: options.pending_activations,
+            list: if options.scheduler_list { ListCall::Served } else { ListCall::default() },
+            ..SchedulerSettings::default()
+        },
         seed: options.seed,
         ..Settings::default()
     });

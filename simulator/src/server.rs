@@ -19,15 +19,19 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use crate::exchange::{Dropped, InProcess, SharedWorld, wall_clock};
+use crate::notifier::Notifier;
 
 /// A larger body is no call of this API; its connection is closed.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
 
-/// Serves a world on a listener until `shutdown`; then all connections are closed at once, calls under way included.
+/// Serves a world on a listener, and sends its scheduler's notifications, until `shutdown`; then all connections are
+/// closed at once, calls under way included.
 pub async fn serve(listener: TcpListener, world: SharedWorld, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    let notifier = Notifier::new(world.clone())?;
     let service = InProcess::new(world, wall_clock());
     // Dropping the set ends its tasks, and with them the connections.
     let mut connections = JoinSet::new();
+    connections.spawn(notifier.run());
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {

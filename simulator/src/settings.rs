@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::scheduler::SchedulerSettings;
+
 /// The behaviour of the simulated vendor. The defaults are the vendor's documented figures where there are any, and
 /// otherwise the behaviour that costs a careless client most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,8 @@ pub struct Settings {
     pub finishing_while_deactivating: bool,
     /// When encoders connect and drop, unless a job has a script of its own.
     pub encoder: EncoderScript,
+    /// The vendor's scheduler of starts and stops.
+    pub scheduler: SchedulerSettings,
     /// Seed of ids and jitter.
     pub seed: u64,
 }
@@ -65,6 +69,7 @@ impl Default for Settings {
             while_turning: WhileTurning::default(),
             finishing_while_deactivating: false,
             encoder: EncoderScript::default(),
+            scheduler: SchedulerSettings::default(),
             seed: 1,
         }
     }

@@ -13,6 +13,7 @@ use crate::chance::Chance;
 use crate::fault::{Fault, Faults};
 use crate::job::{Job, JobReport, NewJob};
 use crate::refusal::Refusal;
+use crate::scheduler::{Ask, Scheduler, WorkflowRefusal};
 use crate::settings::{ActivateWhenOn, DeactivateWhenOff, Overrides, Settings, WhileTurning};
 
 /// The simulated vendor: accounts and their keys, jobs, faults, and the log of calls.
@@ -23,14 +24,31 @@ pub struct World {
     pub(crate) faults: Faults,
     pub(crate) calls: CallLog,
     pub(crate) jobs: BTreeMap<String, Job>,
+    pub(crate) scheduler: Scheduler,
     /// By the key itself.
     keys: BTreeMap<String, Key>,
     /// When each job has something due.
     agenda: BTreeSet<(Timestamp, String)>,
     /// Calls to be carried out late, by time and number.
-    late: BTreeMap<(Timestamp, u64), (String, Operation)>,
+    late: BTreeMap<(Timestamp, u64), Late>,
     /// The latest time seen: time never goes back for the jobs, whatever order callers come in.
     latest: Timestamp,
+}
+
+/// A call to be carried out late.
+#[derive(Debug, Clone)]
+pub(crate) enum Late {
+    Switch { job: String, operation: Operation },
+    Schedule(Ask),
+}
+
+/// What happens next by itself. Where several fall on one instant, jobs are first, so that a call finds them as they
+/// are then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    Job,
+    Late,
+    Scheduler,
 }
 
 /// A valid key, without its secret.
@@ -84,6 +102,12 @@ pub enum ControlError {
     /// The vendor's rules do not allow the switch.
     #[error("the job cannot be switched: {0}")]
     Refused(#[from] Refusal),
+    /// There is no such workflow.
+    #[error("no workflow {0:?}")]
+    NoSuchWorkflow(String),
+    /// The vendor's rules do not allow the workflow.
+    #[error("the workflow cannot be so: {0}")]
+    WorkflowRefused(#[from] WorkflowRefusal),
 }
 
 /// The world and its time.
@@ -96,6 +120,7 @@ impl World {
             faults: Faults::default(),
             calls: CallLog::new(),
             jobs: BTreeMap::new(),
+            scheduler: Scheduler::default(),
             keys: BTreeMap::new(),
             agenda: BTreeSet::new(),
             late: BTreeMap::new(),
@@ -107,13 +132,17 @@ impl World {
     pub fn advance(&mut self, now: Timestamp) -> Timestamp {
         let now = now.max(self.latest);
         loop {
-            let job = self.agenda.first().map(|(at, _)| *at).filter(|at| *at <= now);
-            let late = self.late.first_key_value().map(|((at, _), _)| *at).filter(|at| *at <= now);
-            match (job, late) {
-                (None, None) => break,
-                (Some(job), Some(late)) if late < job => self.carry_out_late(),
-                (Some(_), _) => self.let_job_happen(),
-                (None, Some(_)) => self.carry_out_late(),
+            let turns = [
+                (self.agenda.first().map(|(at, _)| *at), Turn::Job),
+                (self.late.first_key_value().map(|((at, _), _)| *at), Turn::Late),
+                (self.scheduler.next_due(), Turn::Scheduler),
+            ];
+            let next = turns.into_iter().filter_map(|(at, turn)| Some((at.filter(|at| *at <= now)?, turn))).min();
+            match next {
+                None => break,
+                Some((_, Turn::Job)) => self.let_job_happen(),
+                Some((_, Turn::Late)) => self.carry_out_late(),
+                Some((_, Turn::Scheduler)) => self.let_scheduler_happen(),
             }
         }
         self.latest = now;
@@ -130,14 +159,18 @@ impl World {
     }
 
     fn carry_out_late(&mut self) {
-        let Some(((at, sequence), (id, operation))) = self.late.pop_first() else { return };
-        if self.switch_job(at, &id, operation, Limits::Apply) == Ok(true) {
+        let Some(((at, sequence), late)) = self.late.pop_first() else { return };
+        let carried_out = match late {
+            Late::Switch { job, operation } => self.switch_job(at, &job, operation, Limits::Apply) == Ok(true),
+            Late::Schedule(ask) => self.schedule_call(at, &ask).carried_out,
+        };
+        if carried_out {
             self.calls.carried_out(sequence, at);
         }
     }
 
-    pub(crate) fn postpone(&mut self, until: Timestamp, sequence: u64, id: &str, operation: Operation) {
-        self.late.insert((until, sequence), (id.to_owned(), operation));
+    pub(crate) fn postpone(&mut self, until: Timestamp, sequence: u64, late: Late) {
+        self.late.insert((until, sequence), late);
     }
 
     /// The `Date` header for an answer at `now`: seconds only, by the vendor's clock.
@@ -373,7 +406,7 @@ impl World {
             Operation::Deactivate => job.deactivate(now, settings),
             Operation::Stop => job.stop(now, settings),
             Operation::Cancel => job.cancel(now, settings),
-            Operation::Create | Operation::Read | Operation::List | Operation::Other => {}
+            _ => {}
         });
         Ok(true)
     }

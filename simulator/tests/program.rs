@@ -53,6 +53,20 @@ fn it_says_where_it_listens_and_ends_on_sigterm() {
 }
 
 #[test]
+fn the_scheduler_is_there_or_not_and_lists_where_that_is_wanted() {
+    let path = "/v1/scheduler/jobstartstop";
+    for (options, status) in
+        [(&[][..], "404"), (&["--scheduler-list"], "200"), (&["--no-scheduler", "--scheduler-list"], "400")]
+    {
+        let (mut program, address) = start(options);
+        let answer = get(&address, path, "demo-key");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{options:?}: {answer}");
+        program.kill().unwrap();
+        program.wait().unwrap();
+    }
+}
+
+#[test]
 fn it_ends_with_its_stdin_where_that_is_wanted() {
     let (mut program, address) = start(&["--exit-on-stdin-eof"]);
     assert!(get(&address, "/v1/jobs", "demo-key").starts_with("HTTP/1.1 200"));

@@ -11,7 +11,10 @@ use bytes::Bytes;
 use common::{JOB, KEY, Scene};
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
-use simulator::{Dropped, Effect, Fault, InProcess, NewJob, Operation, Outcome, Settings, SharedWorld, World, serve};
+use simulator::{
+    Dropped, Effect, Fate, Fault, InProcess, NewJob, NewWorkflow, Operation, Outcome, Settings, SharedWorld, World,
+    serve,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -112,6 +115,62 @@ async fn the_date_can_be_wrong() {
     let date = jiff::fmt::rfc2822::parse(date).unwrap().timestamp();
     let behind = Timestamp::now().duration_since(date).as_secs();
     assert!((3_600..3_610).contains(&behind), "{behind}");
+}
+
+/// A receiver that answers the statuses in turn, and gives what it got.
+async fn receiver(statuses: &'static [u16]) -> (SocketAddr, tokio::task::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let got = tokio::spawn(async move {
+        let mut got = Vec::new();
+        for status in statuses {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = String::new();
+            while !request.ends_with('}') {
+                let mut buffer = vec![0; 65_536];
+                let read = stream.read(&mut buffer).await.unwrap();
+                assert!(read > 0, "it ended after {request}");
+                request.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+            }
+            let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            got.push(request);
+        }
+        got
+    });
+    (address, got)
+}
+
+#[tokio::test]
+async fn the_schedulers_notifications_are_sent_when_they_are_due_with_nobody_calling() {
+    let running = running().await;
+    let (address, got) = receiver(&[500, 204]).await;
+    running.world.with(|world| {
+        let mut settings = world.settings().clone();
+        settings.scheduler.notification_retries = 1;
+        settings.scheduler.notification_retry_ms = 1;
+        world.set_settings(settings);
+        let start = Timestamp::now().as_second() + 1;
+        let mut new = NewWorkflow::window(JOB, start, start + 3_600);
+        new.notification_url = Some(format!("http://{address}/callbacks?show=1"));
+        world.schedule(Timestamp::now(), new).unwrap();
+    });
+    let got = tokio::time::timeout(Duration::from_secs(20), got).await.unwrap().unwrap();
+    assert!(got[0].starts_with("POST /callbacks?show=1 HTTP/1.1\r\n"), "{}", got[0]);
+    assert!(got[0].to_lowercase().contains("\r\ncontent-type: application/json\r\n"), "{}", got[0]);
+    assert!(got[0].contains(r#"{"action":"activate","workflow":{"account_id":"#), "{}", got[0]);
+    assert_eq!(got[0].split_once("\r\n\r\n"), got[1].split_once("\r\n\r\n"));
+    let delivered = async {
+        while running.world.with(|world| world.notifications(Timestamp::now()).next().unwrap().fate) != Fate::Delivered
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), delivered).await.unwrap();
+    running.world.with(|world| {
+        let notification = world.notifications(Timestamp::now()).next().unwrap();
+        assert_eq!((notification.attempts, notification.status), (2, Some(204)));
+    });
 }
 
 /// A scene's world in the process, on a clock that tokio's paused one turns.

@@ -332,11 +332,14 @@ fn stop_from(time: Timestamp, facts: &Facts) -> Timestamp {
 
 /// Writes the last call on the task it was made for. Running it again changes nothing.
 fn stamp(record: &mut Record, call: &Call) {
+    let cuts = record.cuts;
     let task = match call.verb {
         Verb::Activate => &mut record.activation,
         Verb::Deactivate => &mut record.deactivation,
     };
-    if !task.is_pending() {
+    // The start of a session that the vendor has cut short since is not the one that is due.
+    let of_before = cuts > 0 && call.verb == Verb::Activate && call.sent_at < task.call_at;
+    if !task.is_pending() || of_before {
         return;
     }
     task.attempts = task.attempts.max(call.attempt);

@@ -246,7 +246,7 @@ pub fn plan(entries: &[Entry], memory: &Memory, term: &Term, now: Timestamp, tim
     let mut alarm = Alarm::at_instant(now);
     let mut drafts: Vec<Draft> = entries.iter().map(|entry| Draft::open(entry, &facts)).collect();
 
-    let duties = delegation::duties(&drafts, &facts, &mut alarm);
+    let duties = delegation::duties(&mut drafts, &facts, &mut alarm);
     for (draft, duty) in drafts.iter_mut().zip(&duties) {
         activation::step(draft, duty, &facts, &mut alarm);
     }

@@ -87,6 +87,8 @@ mod tests {
             method: "PUT".into(),
             path: String::new(),
             job: Some(job.into()),
+            workflow: None,
+            body: None,
             key: None,
             outcome: Outcome::Answered,
             status: Some(200),

@@ -91,6 +91,11 @@ pub(super) fn verb(operation: Operation) -> &'static str {
         Operation::Deactivate => "deactivate",
         Operation::Stop => "stop",
         Operation::Cancel => "cancel",
+        Operation::ScheduleCreate => "schedule",
+        Operation::ScheduleRead => "workflow",
+        Operation::ScheduleUpdate => "reschedule",
+        Operation::ScheduleCancel => "unschedule",
+        Operation::ScheduleList => "workflows",
         Operation::Other => "other",
     }
 }

@@ -145,7 +145,7 @@ pub(crate) async fn kubectl_explains_the_spec() {
     let account = plane.kubectl(["explain", "liveacct.spec.apiKeySecretRef"]).await;
     assert!(account.contains("Secret"), "{account}");
     let executor = plane.kubectl(["explain", "jss.spec.executor"]).await;
-    for words in ["enum: Operator, LiveScheduler", "while the cluster is down", "cannot change, be added or removed"] {
+    for words in ["ENUM: Operator LiveScheduler", "while the cluster is down", "cannot change, be added or removed"] {
         assert!(executor.split_whitespace().collect::<Vec<_>>().join(" ").contains(words), "{words}: {executor}");
     }
 }

@@ -10,7 +10,6 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use crate::ids::WindowId;
 use crate::lease::{Before, Term};
 use crate::memory::Memory;
 use crate::plan::Entry;
@@ -27,9 +26,8 @@ pub(crate) fn take<'a>(entries: Cow<'a, [Entry]>, memory: &Memory, term: &Term, 
     }
     let mut entries = entries.into_owned();
     for entry in &mut entries {
-        let id = entry.window.id.clone();
         if let Some(registration) = entry.record.as_mut().and_then(|record| record.registration.as_mut()) {
-            update(registration, &id, scheduler, term, timings);
+            update(registration, scheduler, term, timings);
         }
     }
     Cow::Owned(entries)
@@ -39,7 +37,7 @@ fn recorded(entry: &Entry) -> Option<&Registration> {
     entry.record.as_ref()?.registration.as_deref()
 }
 
-fn update(registration: &mut Registration, window: &WindowId, scheduler: &Scheduler, term: &Term, timings: &Timings) {
+fn update(registration: &mut Registration, scheduler: &Scheduler, term: &Term, timings: &Timings) {
     if registration.gone {
         return;
     }
@@ -53,7 +51,7 @@ fn update(registration: &mut Registration, window: &WindowId, scheduler: &Schedu
             let missing = scheduler.missing_since(&id);
             registration.gone = missing.is_some_and(|at| showing.is_none_or(|showing| at > showing.asked_at));
         }
-        None => find(registration, window, scheduler, term, timings),
+        None => find(registration, scheduler, term, timings),
     }
 }
 
@@ -72,14 +70,14 @@ fn show(registration: &mut Registration, shown: &ShownWorkflow, scheduler: &Sche
 }
 
 /// It is not known whether it is there.
-fn find(registration: &mut Registration, window: &WindowId, scheduler: &Scheduler, term: &Term, timings: &Timings) {
+fn find(registration: &mut Registration, scheduler: &Scheduler, term: &Term, timings: &Timings) {
     if let Some(showing) = scheduler.marked(&registration.marker) {
         registration.id = Some(showing.workflow.id.clone());
         show(registration, &showing.workflow, scheduler);
         return;
     }
-    let left = left_at(registration, window, scheduler, term);
-    registration.gone = match created(registration, window, scheduler) {
+    let left = left_at(registration, scheduler, term);
+    registration.gone = match scheduler.creating(&registration.marker) {
         Some(WorkflowCall { answered: Some((_, WorkflowAnswer::Refused { .. })), .. }) => true,
         _ => match left {
             Some(left) => scheduler.listed.is_some_and(|listed| listed >= later(left, timings.believe_unanswered)),
@@ -89,28 +87,10 @@ fn find(registration: &mut Registration, window: &WindowId, scheduler: &Schedule
     };
 }
 
-/// The request of this process that was to make it.
-pub(super) fn created<'a>(
-    registration: &Registration,
-    window: &WindowId,
-    scheduler: &'a Scheduler,
-) -> Option<&'a WorkflowCall> {
-    let this = |call: &&WorkflowCall| match &call.op {
-        WorkflowOp::Create { marker, .. } => *marker == registration.marker && call.window == *window,
-        _ => false,
-    };
-    scheduler.created.as_ref().filter(this)
-}
-
 /// When the request that makes it may have left, at the latest. `None`: it has not left.
-pub(super) fn left_at(
-    registration: &Registration,
-    window: &WindowId,
-    scheduler: &Scheduler,
-    term: &Term,
-) -> Option<Timestamp> {
+pub(super) fn left_at(registration: &Registration, scheduler: &Scheduler, term: &Term) -> Option<Timestamp> {
     if registration.by == term.by {
-        return created(registration, window, scheduler).map(|call| call.sent_at);
+        return scheduler.creating(&registration.marker).map(|call| call.sent_at);
     }
     // One that let its lease go in order had recorded all that it had asked.
     let all_recorded = matches!(&term.before, Before::Released(Some(last)) if *last == registration.by);

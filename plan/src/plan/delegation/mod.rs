@@ -95,11 +95,19 @@ fn none_of_it(drafts: &[Draft]) -> bool {
 }
 
 /// Who makes the calls of each window, in their order.
-pub(super) fn duties(drafts: &[Draft], facts: &Facts, alarm: &mut Alarm) -> Vec<Duty> {
+pub(super) fn duties(drafts: &mut [Draft], facts: &Facts, alarm: &mut Alarm) -> Vec<Duty> {
     if none_of_it(drafts) {
         return drafts.iter().map(|_| Duty::default()).collect();
     }
     let blocks = blocks(drafts, facts);
+    for index in 0..drafts.len() {
+        let bears = blocks.iter().any(|block| block.holder == Some(index));
+        if !bears && handed_over(index, drafts) {
+            if let Some(draft) = drafts.get_mut(index) {
+                draft.record.registration = None;
+            }
+        }
+    }
     (0..drafts.len()).map(|index| duty(index, &blocks, drafts, facts, alarm)).collect()
 }
 
@@ -125,15 +133,12 @@ pub(super) fn see_to(drafts: &mut [Draft], facts: &Facts, alarm: &mut Alarm) -> 
         .collect();
     for index in (0..drafts.len()).filter(|index| !kept.contains(index)) {
         let mixed = blocks.iter().any(|b| b.executors == Executors::Mixed && b.members.contains(&index));
-        let handed = handed_over(index, drafts);
-        if !handed && kept.iter().any(|other| is_same(index, *other, drafts)) {
+        if kept.iter().any(|other| is_same(index, *other, drafts)) {
             // On its way to the next bearer.
             continue;
         }
         let Some(draft) = drafts.get_mut(index) else { continue };
-        if handed {
-            draft.record.registration = None;
-        } else if binds(&draft.record, facts) {
+        if binds(&draft.record, facts) {
             requests::let_go(draft, mixed, facts, &mut asking, alarm);
         }
     }
@@ -297,9 +302,12 @@ fn tell_carried(block: &Block, carrier: usize, drafts: &mut [Draft]) {
 /// The next bearer records the workflow; the one before lets go of it once the apiserver has stored that
 /// ([`handed_over`]).
 fn hand_over(from: usize, to: usize, drafts: &mut [Draft]) {
-    let workflow = drafts.get(from).and_then(|draft| draft.record.registration.clone());
+    let Some(mut workflow) = drafts.get(from).and_then(|draft| draft.record.registration.clone()) else { return };
+    // Its start is answered for by the window that it was made for.
+    workflow.cleared |=
+        workflow.start.is_spent() && drafts.get(from).is_some_and(|draft| !unanswered_for(&draft.record));
     if let Some(draft) = drafts.get_mut(to) {
-        draft.record.registration = workflow;
+        draft.record.registration = Some(workflow);
     }
 }
 
@@ -370,8 +378,26 @@ pub(super) fn wants_to_adopt(draft: &Draft) -> bool {
 fn in_the_way(index: usize, interval: Interval, drafts: &[Draft], facts: &Facts) -> bool {
     let Some(record) = drafts.get(index).map(|draft| &draft.record) else { return false };
     let Some(workflow) = record.registration.as_deref().filter(|_| binds(record, facts)) else { return false };
-    let slots = Interval::new(workflow.start.slot.time, workflow.stop.slot.time);
-    workflow.may_start() && slots.is_some_and(|slots| slots.overlaps(&interval))
+    let start = workflow.start.slot.time;
+    // One that is due and was not read back may be made at any moment.
+    let stop = if is_past(start, facts) { Timestamp::MAX } else { workflow.stop.slot.time };
+    workflow.may_start() && Interval::new(start, stop).is_some_and(|slots| slots.overlaps(&interval))
+}
+
+/// A start that the window's workflow may make now, or in this time, holds up every other one. One that nobody knows
+/// whether it is there cannot be cancelled: it does so only about its own time.
+fn holds_up(index: usize, interval: Interval, drafts: &[Draft], facts: &Facts, alarm: &mut Alarm) -> bool {
+    let Some(workflow) = workflow_of(index, drafts).filter(|_| in_the_way(index, interval, drafts, facts)) else {
+        return false;
+    };
+    let start = workflow.start.slot.time;
+    if workflow.id.is_some() {
+        return true;
+    }
+    let (from, until) = (sooner(start, facts.timings.reading_fresh), later(start, facts.timings.step_in_unknown));
+    alarm.at(from);
+    alarm.at(until);
+    (from..until).contains(&facts.now)
 }
 
 fn duty(index: usize, blocks: &[Block], drafts: &[Draft], facts: &Facts, alarm: &mut Alarm) -> Duty {
@@ -389,7 +415,7 @@ fn duty(index: usize, blocks: &[Block], drafts: &[Draft], facts: &Facts, alarm: 
     });
     // A session that the vendor cut short is begun anew here.
     let edge = draft.record.cuts == 0 && (draft.record.activation.call_at == block.interval.start || made.is_some());
-    let held = (0..drafts.len()).any(|other| in_the_way(other, block.interval, drafts, facts));
+    let held = (0..drafts.len()).any(|other| holds_up(other, block.interval, drafts, facts, alarm));
     let starter = match workflow {
         Some(workflow) if edge => by_whom(workflow, block, facts, alarm),
         _ if held && is_past(block.interval.start, facts) => Starter::Nobody,
@@ -411,6 +437,10 @@ fn by_whom(workflow: &Registration, block: &Block, facts: &Facts, alarm: &mut Al
     }
     if workflow.start.is_spent() || !is_past(block.interval.start, facts) {
         return Starter::Vendor;
+    }
+    if workflow.id.is_none() && workflow.start.slot.time != block.interval.start {
+        // Made for another time, if it was made at all, and nobody can change it.
+        return Starter::Here;
     }
     let patience = match workflow.id {
         Some(_) => facts.timings.step_in_start,

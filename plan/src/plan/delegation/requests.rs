@@ -307,13 +307,11 @@ fn resolve(
 ) -> Option<Trouble> {
     let none = Scheduler::default();
     let scheduler = facts.memory.scheduler().unwrap_or(&none);
-    let window = &draft.entry.window.id;
-    let Some(left) = answers::left_at(workflow, window, scheduler, facts.term) else {
-        make(draft, workflow, wanted, facts, asking, alarm);
-        return still_refused(draft);
+    let Some(left) = answers::left_at(workflow, scheduler, facts.term) else {
+        return make(draft, workflow, wanted, facts, asking, alarm);
     };
     draft.place = Some(Place { start: workflow.start.slot.time, taken: true });
-    let under_way = answers::created(workflow, window, scheduler).is_some_and(|call| call.answered.is_none());
+    let under_way = scheduler.creating(&workflow.marker).is_some_and(|call| call.answered.is_none());
     if under_way {
         return draft.record.registered.take();
     }
@@ -326,7 +324,7 @@ fn resolve(
     Some(Trouble { reason, message: reason.meaning().to_owned() })
 }
 
-/// It is recorded and was not asked for yet.
+/// It is recorded and was not asked for yet. Says how it stands.
 fn make(
     draft: &mut Draft,
     workflow: &mut Registration,
@@ -334,21 +332,27 @@ fn make(
     facts: &Facts,
     asking: &mut Asking,
     alarm: &mut Alarm,
-) {
-    let by = sooner(workflow.start.slot.time, facts.timings.register_by);
-    let fits = |wanted: &&Wanted| {
-        facts.now < by && room(draft.entry.offer.grant).is_ok() && !wanted.interval.contains(facts.now)
-    };
-    let Some(wanted) = wanted.filter(fits) else {
+) -> Option<Trouble> {
+    let Some(wanted) = wanted else {
         // Nothing was asked: it was never there.
         workflow.gone = true;
-        return;
+        return draft.record.registered.take();
     };
+    let by = sooner(wanted.start.time, facts.timings.register_by);
     alarm.at(by);
+    let too_late =
+        || Trouble { reason: Reason::TooLateToRegister, message: Reason::TooLateToRegister.meaning().to_owned() };
+    let fits = if facts.now < by { room(draft.entry.offer.grant) } else { Err(too_late()) };
+    if let Err(trouble) = fits {
+        workflow.gone = true;
+        let waits = trouble.reason == Reason::WaitingForQuota;
+        draft.place = waits.then_some(Place { start: wanted.start.time, taken: false });
+        return Some(trouble);
+    }
     draft.place = Some(Place { start: wanted.start.time, taken: true });
     if workflow.asked != (wanted.start, wanted.stop) {
         *workflow = record(draft, wanted, facts);
-        return;
+        return still_refused(draft);
     }
     let stored = draft.entry.registered.as_ref();
     if stored.is_some_and(|stored| stored.marker == workflow.marker && stored.by == workflow.by) {
@@ -356,6 +360,7 @@ fn make(
         let op = WorkflowOp::Create { marker: marker.clone(), start: *start, stop: *stop, tells: *tells };
         asking.wish(draft, facts.now, op, facts);
     }
+    still_refused(draft)
 }
 
 /// A workflow as it is recorded before it is made.
@@ -556,7 +561,7 @@ fn looked_up(draft: &mut Draft, facts: &Facts, asking: &mut Asking) -> bool {
 /// Its last try was refused, and it is too early for another.
 fn refused(draft: &Draft, before: Option<&Registration>, facts: &Facts, alarm: &mut Alarm) -> Option<Trouble> {
     let scheduler = facts.memory.scheduler()?;
-    let call = answers::created(before?, &draft.entry.window.id, scheduler)?;
+    let call = scheduler.creating(&before?.marker)?;
     let (at, WorkflowAnswer::Refused { reason, message }) = call.answered.as_ref()? else { return None };
     let (first, most) = (facts.timings.check_retry_first, facts.timings.check_retry_most);
     let attempt = before.map_or(1, |before| before.attempt);

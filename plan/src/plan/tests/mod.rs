@@ -2,6 +2,7 @@
 
 mod claims;
 mod delegation;
+mod delegation_properties;
 mod ends;
 mod expiry;
 mod faults;

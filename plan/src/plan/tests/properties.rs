@@ -15,7 +15,7 @@ use crate::reason::Reason;
 use crate::timeline::{Interval, Timeline};
 use crate::window::{Deletion, DeletionPolicy};
 
-const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+pub(super) const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 /// Long after the last window, and every fault.
 const END: i64 = 9_000;
 
@@ -33,7 +33,7 @@ fn planned(shortest: i64, latest_created: i64) -> impl Strategy<Value = Planned>
 }
 
 #[derive(Clone, Debug)]
-enum Act {
+pub(super) enum Act {
     Cancel,
     Delete(DeletionPolicy),
     MoveStart(i64),
@@ -44,7 +44,7 @@ enum Act {
     NoKey(bool),
 }
 
-fn act() -> impl Strategy<Value = Act> {
+pub(super) fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         1 => Just(Act::Cancel),
         2 => prop_oneof![Just(DeletionPolicy::Stop), Just(DeletionPolicy::Cancel), Just(DeletionPolicy::Retain)]
@@ -59,7 +59,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 /// The schema's rules for times: what is called is locked, and a stop comes after its start.
-fn act_on(rig: &mut Rig, id: &'static str, act: &Act) {
+pub(super) fn act_on(rig: &mut Rig, id: &'static str, act: &Act) {
     if !rig.exists(id) {
         return;
     }
@@ -128,7 +128,7 @@ fn busiest(instants: &[Ms]) -> usize {
         .unwrap_or(0)
 }
 
-fn at_rest(rig: &Rig, budget: usize) -> Result<(), TestCaseError> {
+pub(super) fn at_rest(rig: &Rig, budget: usize) -> Result<(), TestCaseError> {
     prop_assert!(
         rig.settled(),
         "unsettled: {:?}",
@@ -143,7 +143,7 @@ fn at_rest(rig: &Rig, budget: usize) -> Result<(), TestCaseError> {
 }
 
 /// Few cases, so that the tests stay quick; `PROPTEST_CASES` for a soak.
-fn config() -> ProptestConfig {
+pub(super) fn config() -> ProptestConfig {
     let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let cases = std::env::var_os("PROPTEST_CASES").map_or(100, |_| default.cases);
     ProptestConfig { cases, ..default }
