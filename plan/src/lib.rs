@@ -8,6 +8,7 @@
 //! - [`lease`], [`election`]: who may call, what an earlier leader may have called, and how a leader is found.
 //! - [`phase`], [`conditions`], [`announce`], [`workflow`]: how a record is shown.
 //! - [`registration`], [`scheduler`]: a window at the vendor's own scheduler, as recorded and as its answers show it.
+//! - [`quota`]: across the jobs of one load, whose workflows stand at that scheduler.
 //! - [`outbox`]: which notifications a window owes, and when each is tried.
 //! - [`uncovered`]: which channels are on air that no window covers.
 //! - [`serving`]: whether another installation serves the same account.
@@ -26,6 +27,7 @@ pub mod memory;
 pub mod outbox;
 pub mod phase;
 mod plan;
+pub mod quota;
 pub mod reading;
 pub mod reason;
 pub mod record;
@@ -46,7 +48,8 @@ pub use memory::{Call, Look, LookError, Memory, Outcome, Seen, Verb};
 pub use outbox::{Attempt, Delivery, DeliveryState, Outbox, Posted};
 pub use phase::Phase;
 pub use plan::{
-    Entry, FinalizerWish, Plan, ReadPurpose, Recheck, Want, WindowPlan, key_at_hand, next_call, one_list_for_all, plan,
+    Entry, FinalizerWish, Place, Plan, ReadPurpose, Recheck, Want, WindowPlan, key_at_hand, next_call,
+    one_list_for_all, plan,
 };
 pub use reading::{Reading, Word, word};
 pub use reason::Reason;

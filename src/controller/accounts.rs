@@ -28,6 +28,7 @@ pub const IN_USE: &str = "scheduler.bcovlive.io/in-use";
 
 const KEY_ACCEPTED: &str = "KeyAccepted";
 const CLOCK_SKEW: &str = "ClockSkew";
+const SCHEDULER_AVAILABLE: &str = "SchedulerAvailable";
 
 /// How clients are made.
 #[derive(Clone, Debug)]
@@ -70,6 +71,7 @@ pub(super) struct Account {
     /// The Secret was read again because the Live API refused this key.
     pub(super) doubted: bool,
     pub(super) last_contact: Option<Timestamp>,
+    pub(super) scheduler: Scheduler,
     /// Whether another installation serves it, too.
     pub(super) serving: Serving,
     /// The last list of all jobs of its key, by this process or, as it is stored, an earlier one.
@@ -83,6 +85,19 @@ pub(super) struct Account {
     pub(super) writes: Attempts,
     /// Attempts in vain to put its finalizer on or off: an operator without that right still shows its status.
     pub(super) holds: Attempts,
+}
+
+/// What the vendor's scheduler said to the account's key when it was last asked to take a window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Scheduler {
+    /// An earlier process asked, if any: what is stored stands.
+    #[default]
+    AsStored,
+    /// The key was never asked with.
+    NotAsked,
+    Takes,
+    /// It does not, in the vendor's words.
+    Refuses(String),
 }
 
 /// What the index knows for an account's status beside the account itself.
@@ -163,6 +178,7 @@ impl Account {
             key_accepted: None,
             doubted: false,
             last_contact: None,
+            scheduler: Scheduler::default(),
             serving: Serving::default(),
             listed,
             status: object.status.unwrap_or_default(),
@@ -219,6 +235,9 @@ impl Account {
             self.key_accepted = old.key_accepted;
             self.doubted = old.doubted;
             self.last_contact = old.last_contact;
+            self.scheduler = old.scheduler;
+        } else {
+            self.scheduler = Scheduler::NotAsked;
         }
     }
 
@@ -238,6 +257,9 @@ impl Account {
             _ => true,
         };
         if changed {
+            if self.client.is_ok() {
+                self.scheduler = Scheduler::NotAsked;
+            }
             self.client = next;
             self.key_accepted = None;
             self.doubted = false;
@@ -294,6 +316,7 @@ impl Account {
         let health = trouble.as_ref().map_or(ready, |trouble| Health::of_trouble(trouble.reason, &trouble.message));
         let mut conditions = health.conditions();
         conditions.push(self.key_condition());
+        conditions.extend(self.scheduler_condition());
         conditions.extend(skew_condition(skew));
         conditions.extend(unsigned);
         LiveAccountStatus {
@@ -309,7 +332,7 @@ impl Account {
             conditions: conditions
                 .into_iter()
                 .map(|next| conditions::stored(&self.status.conditions, &next, self.generation, &whole_seconds(now)))
-                .chain(self.status.conditions.iter().filter(|condition| !ours(condition)).cloned())
+                .chain(self.status.conditions.iter().filter(|condition| self.leaves(condition)).cloned())
                 .collect(),
             unknown: self.status.unknown.clone(),
         }
@@ -341,6 +364,24 @@ impl Account {
             None => (Status::Unknown, Reason::KeyNotUsed),
         };
         Condition { kind: KEY_ACCEPTED, status, reason, message: reason.meaning().into() }
+    }
+
+    /// Nothing is said before the key was asked with.
+    fn scheduler_condition(&self) -> Option<Condition> {
+        let (status, reason, message) = match &self.scheduler {
+            Scheduler::AsStored | Scheduler::NotAsked => return None,
+            Scheduler::Takes => {
+                (Status::True, Reason::SchedulerAvailable, Reason::SchedulerAvailable.meaning().to_owned())
+            }
+            Scheduler::Refuses(why) => (Status::False, Reason::SchedulerUnavailable, why.clone()),
+        };
+        Some(Condition { kind: SCHEDULER_AVAILABLE, status, reason, message })
+    }
+
+    /// A stored condition that stays as it is.
+    fn leaves(&self, condition: &meta::v1::Condition) -> bool {
+        let stands = condition.type_ == SCHEDULER_AVAILABLE && self.scheduler == Scheduler::AsStored;
+        stands || !ours(condition)
     }
 
     /// The Secrets that it names.
@@ -386,7 +427,8 @@ impl Account {
 /// A condition that this version writes.
 fn ours(condition: &meta::v1::Condition) -> bool {
     let kind = condition.type_.as_str();
-    [KEY_ACCEPTED, CLOCK_SKEW, signing::UNSIGNED].contains(&kind) || plan::conditions::KINDS.contains(&kind)
+    [KEY_ACCEPTED, CLOCK_SKEW, SCHEDULER_AVAILABLE, signing::UNSIGNED].contains(&kind)
+        || plan::conditions::KINDS.contains(&kind)
 }
 
 fn unreadable(name: &ObjectName, left_out: &[String]) -> Option<Trouble> {

@@ -16,8 +16,9 @@ use crate::observe::spans;
 use super::index::{LiveRequest, Order};
 use super::journal::Line;
 use super::shared::Shared;
-use super::step;
+use super::step::{self, Step};
 use super::uncovered;
+use super::workflow_calls;
 
 /// Sends one request, and hands its answer to the index. The answer is recorded whatever happens to the lane that
 /// asked for it: a call that has left is never forgotten.
@@ -26,7 +27,8 @@ pub(super) async fn carry_out(shared: Arc<Shared>, order: Order) {
         LiveRequest::Look { job, id, for_call } => look(&shared, &order, job, id, *for_call).await,
         LiveRequest::List { jobs } => list(&shared, &order, jobs).await,
         LiveRequest::DailyList => uncovered::list(&shared, &order).await,
-        LiveRequest::Call { verb, job, .. } if hesitated(&shared, &order, *verb) => {
+        LiveRequest::Workflow(errand) => workflow_calls::carry_out(&shared, &order, errand).await,
+        LiveRequest::Call { verb, job, .. } if hesitated(&shared, &order, step::OfCall::of(*verb).checked) => {
             shared.call_ended();
             not_sent(&shared, &order, *verb, job);
         }
@@ -142,8 +144,8 @@ pub(super) async fn page(
 /// closes that.
 const HESITATION: SignedDuration = SignedDuration::from_secs(1);
 
-fn hesitated(shared: &Shared, order: &Order, verb: Verb) -> bool {
-    shared.steps.reached(step::OfCall::of(verb).checked);
+pub(super) fn hesitated(shared: &Shared, order: &Order, checked: Step) -> bool {
+    shared.steps.reached(checked);
     shared.clock.now().duration_since(order.sent_at) > HESITATION || !shared.lease_holds()
 }
 
@@ -199,7 +201,7 @@ async fn call(
     shared.answered_later(key.clone(), &order.origin.load);
 }
 
-async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+pub(super) async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
     std::future::poll_fn(|context| match future.poll_unpin(context) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending => Poll::Ready(None),
@@ -208,7 +210,7 @@ async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
 }
 
 /// Takes in the server's clock, where the answer told it.
-fn told(shared: &Shared, order: &Order, asked_at: Timestamp, at: Timestamp, date: Option<Timestamp>) {
+pub(super) fn told(shared: &Shared, order: &Order, asked_at: Timestamp, at: Timestamp, date: Option<Timestamp>) {
     if let Some(date) = date {
         shared.clock_told(order.client.endpoint(), asked_at, at, date);
     }
@@ -315,7 +317,7 @@ fn outcome(error: &LiveError) -> Outcome {
 }
 
 /// An error as a status shows it: with a capital.
-fn sentence(error: &LiveError) -> String {
+pub(super) fn sentence(error: &LiveError) -> String {
     let text = error.to_string();
     let mut rest = text.chars();
     rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())

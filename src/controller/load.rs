@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use plan::admit::{Limits, Load, Urgency};
-use plan::{AccountName, JobKey, ReadPurpose, Timings, Want};
+use plan::{AccountName, JobKey, Quota, ReadPurpose, Timings, Want};
 
 use crate::live::{KeyFingerprint, LiveClient};
 
@@ -45,10 +45,15 @@ pub(super) struct Queue {
     pub(super) load: Load,
     pub(super) wanted: Wanted,
     /// The accounts that share it, and what each allows.
-    members: BTreeMap<AccountName, Limits>,
+    members: BTreeMap<AccountName, Allowance>,
     pub(super) pages: Pages,
     pub(super) daily: Daily,
+    pub(super) workflows: WorkflowList,
 }
+
+/// What an account allows: of requests, and at the vendor's scheduler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Allowance(pub(super) Limits, pub(super) Quota);
 
 /// The list of the key's jobs, where one list answers for many reads.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +76,13 @@ pub(super) struct Daily {
     under_way: bool,
     /// Lists in vain.
     attempts: Attempts,
+}
+
+/// The list of a job's workflows at the vendor's scheduler, which is not there everywhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct WorkflowList {
+    /// It was not there; until then it is not asked for.
+    missing_until: Option<Timestamp>,
 }
 
 /// Reads that go out together, as one list.
@@ -99,6 +111,7 @@ impl Queue {
             members: BTreeMap::new(),
             pages: Pages::default(),
             daily: Daily::default(),
+            workflows: WorkflowList::default(),
         }
     }
 
@@ -108,8 +121,8 @@ impl Queue {
     }
 
     /// The account uses it, and allows so much: the strictest word counts.
-    pub(super) fn join(&mut self, name: &AccountName, limits: Limits) {
-        self.members.insert(name.clone(), limits);
+    pub(super) fn join(&mut self, name: &AccountName, allowance: Allowance) {
+        self.members.insert(name.clone(), allowance);
         self.limit();
     }
 
@@ -119,9 +132,15 @@ impl Queue {
     }
 
     fn limit(&mut self) {
-        if let Some(strictest) = self.members.values().copied().reduce(Limits::strictest) {
+        if let Some(strictest) = self.members.values().map(|Allowance(limits, _)| *limits).reduce(Limits::strictest) {
             self.load.limit(strictest);
         }
+    }
+
+    /// How many workflows whose start is pending may be at the vendor's scheduler at once; 0: no limit.
+    pub(super) fn pending_activations(&self) -> u32 {
+        let strictest = self.members.values().map(|Allowance(_, quota)| *quota).reduce(Quota::strictest);
+        strictest.unwrap_or_default().pending_activations
     }
 
     /// Nobody uses it, and nothing of it is under way.
@@ -228,6 +247,27 @@ impl Daily {
 
     pub(super) fn clock_stepped(&mut self) {
         self.attempts.clock_stepped();
+    }
+}
+
+impl WorkflowList {
+    /// It is not there: it is asked for again a day later.
+    pub(super) fn missing(&mut self, now: Timestamp, timings: &Timings) {
+        self.missing_until = now.checked_add(timings.list_again).ok();
+    }
+
+    /// It is known not to be there.
+    pub(super) fn known_missing(&self, now: Timestamp) -> bool {
+        self.missing_until.is_some_and(|until| now < until)
+    }
+
+    /// It was answered.
+    pub(super) fn answered(&mut self) {
+        self.missing_until = None;
+    }
+
+    pub(super) fn clock_stepped(&mut self, by: SignedDuration) {
+        self.missing_until = self.missing_until.map(|at| at.checked_add(by).unwrap_or(at));
     }
 }
 

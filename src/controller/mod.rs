@@ -42,6 +42,7 @@ mod unread;
 mod wanted;
 mod watches;
 mod window;
+mod workflow_calls;
 mod writer;
 
 use std::collections::BTreeSet;

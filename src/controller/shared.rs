@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use plan::{AccountName, JobKey, ObjectName, Recheck, Term, WindowId};
+use plan::{AccountName, JobKey, ObjectName, Recheck, Term, WindowId, WorkflowOp};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::leader::Tenure;
@@ -85,7 +85,8 @@ pub(super) struct Shared {
 
 /// The receiving ends.
 pub(super) struct Outlets {
-    /// Reads and calls, for the timetable lane. At most one of each kind a job, so bounded by their number.
+    /// Reads, calls and what the vendor's scheduler is asked, for the timetable lane. At most one of each kind a job, so
+    /// bounded by their number.
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     /// Lists, for the convergence lane: decoding a page of a thousand jobs must not hold up a deadline.
     pub(super) lists: mpsc::UnboundedReceiver<Order>,
@@ -219,6 +220,10 @@ impl Shared {
             let (jobs, lane) = match &order.request {
                 LiveRequest::List { jobs } => (jobs.keys().cloned().collect(), &self.lists),
                 LiveRequest::DailyList => (Vec::new(), &self.lists),
+                LiveRequest::Workflow(errand) if errand.op == WorkflowOp::Find => {
+                    (vec![errand.job.clone()], &self.lists)
+                }
+                LiveRequest::Workflow(errand) => (vec![errand.job.clone()], &self.orders),
                 LiveRequest::Look { job, .. } | LiveRequest::Call { job, .. } => (vec![job.clone()], &self.orders),
             };
             // Fails only when the lane has ended, and then nothing is let go any more.

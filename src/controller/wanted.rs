@@ -8,8 +8,8 @@ use plan::{JobKey, ReadPurpose, Want};
 /// Kept apart by how often it is gone through: what a call needs at every turn, what can wait never as a whole.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
-    /// Calls, and the reads that a call or a turning channel needs; by job, at most one of each. No more of them than
-    /// channels are due.
+    /// Calls, the reads that a call or a turning channel needs, and requests to the vendor's scheduler; by job, at most one
+    /// of each. No more of them than channels are due and workflows may stand there.
     pressing: BTreeMap<JobKey, Vec<Want>>,
     /// Supervision and checks that a list may answer. As many as there are jobs, after a start.
     others: BTreeMap<JobKey, Want>,
@@ -97,7 +97,7 @@ fn supervises(want: &Want) -> bool {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use plan::{ObjectName, Verb};
+    use plan::{ObjectName, Verb, WindowId, WorkflowOp};
 
     use super::*;
 
@@ -130,6 +130,22 @@ mod tests {
         assert_eq!((wanted.pressing().count(), wanted.others().count(), wanted.alone().count()), (2, 2, 1));
         assert_eq!(wanted.unhurried(), (1, 2));
         assert_eq!(wanted.reads(), 4, "the stop is none");
+    }
+
+    #[test]
+    fn a_request_to_the_vendors_scheduler_stands_beside_the_reads_and_is_none() {
+        let mut wanted = Wanted::default();
+        for (job, pressing) in [("a", true), ("b", false)] {
+            let window = WindowId::new("w");
+            let op = WorkflowOp::Find;
+            wanted.push(&key(job), Want::Workflow { account: ObjectName::new("tv", "tv"), window, op, pressing }, true);
+        }
+        wanted.push(&key("a"), read(ReadPurpose::Supervise), true);
+        assert_eq!((wanted.pressing().count(), wanted.others().count(), wanted.reads()), (2, 1, 1));
+        assert_eq!(wanted.take(&key("a"), Urgency::Workflow), None, "of another urgency");
+        assert!(wanted.take(&key("a"), Urgency::PressingWorkflow).is_some());
+        assert!(wanted.take(&key("b"), Urgency::Workflow).is_some());
+        assert_eq!(wanted.pressing().count(), 0);
     }
 
     #[test]

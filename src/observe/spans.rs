@@ -7,7 +7,7 @@ use tracing::field::Empty;
 use tracing::{Span, trace_span};
 
 use crate::TRACES;
-use crate::live::{Endpoint, JobId, LiveError};
+use crate::live::{Endpoint, JobId, LiveError, WorkflowId};
 
 use super::metrics;
 
@@ -21,6 +21,26 @@ pub(crate) fn live_request(operation: &'static str, endpoint: &Endpoint, job: Op
         otel.status_code = Empty,
         endpoint = %endpoint,
         job = job.map(display),
+        outcome = Empty,
+    )
+}
+
+/// A request to the vendor's scheduler; `workflow`: the one that it is about, if that is known.
+pub(crate) fn workflow_request(
+    operation: &'static str,
+    endpoint: &Endpoint,
+    job: &JobId,
+    workflow: Option<&WorkflowId>,
+) -> Span {
+    trace_span!(
+        target: TRACES,
+        "Live API request",
+        otel.name = operation,
+        otel.kind = "client",
+        otel.status_code = Empty,
+        endpoint = %endpoint,
+        job = %job,
+        workflow = workflow.map(display),
         outcome = Empty,
     )
 }

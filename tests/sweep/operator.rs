@@ -69,7 +69,7 @@ impl Steps for Failpoint {
         if at != step || self.reached.fetch_add(1, Ordering::SeqCst) + 1 != time {
             return;
         }
-        if matches!(step, Step::S4Sent | Step::P3Sent) {
+        if matches!(step, Step::S4Sent | Step::P3Sent | Step::W3Sent | Step::U3Sent | Step::C3Sent) {
             // The request is with its connection, which needs this thread to write it. The vendor answers later than
             // that.
             let (signal, hit_file) = (self.signal, self.hit_file.clone());

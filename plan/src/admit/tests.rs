@@ -1,6 +1,8 @@
 //! What a load lets go.
 
 use super::*;
+use crate::ids::{ObjectName, WindowId, WorkflowId};
+use crate::scheduler::WorkflowOp;
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(1_800_000_000_000 + millis).unwrap()
@@ -32,15 +34,41 @@ fn the_order_of_calls_is_by_urgency_then_by_the_longest_wait() {
         request(Urgency::DailyList, 0, "list"),
         request(Urgency::OtherRead, 0, "check"),
         request(Urgency::RepeatedStart, 0, "start-again"),
+        request(Urgency::Workflow, 0, "workflow"),
         request(Urgency::RepeatedStop, 0, "stop-again"),
+        request(Urgency::PressingWorkflow, 0, "pressing"),
         request(Urgency::NeededRead, 0, "read"),
         request(Urgency::FirstStart, 5, "start-later"),
         request(Urgency::FirstStart, 0, "start"),
         request(Urgency::FirstStop, 9, "stop"),
     ];
     let admission = go(&wanted, &mut Load::new(NONE, at(0)), at(10));
-    let order = ["stop", "start", "start-later", "read", "stop-again", "start-again", "check", "list"];
+    let order =
+        ["stop", "start", "start-later", "read", "pressing", "stop-again", "start-again", "workflow", "check", "list"];
     assert_eq!(jobs(&admission.go), order);
+}
+
+#[test]
+fn a_request_to_the_vendors_scheduler_goes_with_the_calls_only_where_one_hangs_on_it() {
+    let of = |op: WorkflowOp, pressing| {
+        let (account, window) = (ObjectName::new("tv", "tv"), WindowId::new("w"));
+        Urgency::of(&Want::Workflow { account, window, op, pressing })
+    };
+    let cancel = WorkflowOp::Cancel { id: WorkflowId::new("a") };
+    for op in [WorkflowOp::Find, cancel] {
+        assert!(of(op.clone(), true).serves_a_call() && !of(op, false).serves_a_call());
+    }
+}
+
+#[test]
+fn an_outage_holds_up_what_the_vendors_scheduler_is_asked_and_not_what_a_call_hangs_on() {
+    let (pressing, other) = (one(Urgency::PressingWorkflow), one(Urgency::Workflow));
+    let mut load = down(5);
+    assert_eq!(go(&pressing, &mut load, at(0)).go.len(), 1);
+    let waits = go(&other, &mut load, at(0));
+    assert_eq!(waits.go.len(), 0);
+    let next = waits.next.expect("time alone lets it ask whether the outage is over");
+    assert_eq!(go(&other, &mut load, next).probe.as_ref(), Some(&other[0]));
 }
 
 #[test]

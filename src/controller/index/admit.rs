@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use plan::admit::{Heard, Request, Urgency};
-use plan::{AccountName, JobKey, Verb, Want};
+use plan::{AccountName, JobKey, Verb, Want, WindowId, WorkflowOp};
 
 use crate::controller::load::{Listing, LoadKey, Origin, Queue};
+use crate::controller::workflow_calls::Described;
 use crate::live::{JobId, LiveClient};
 
 use super::Index;
@@ -42,6 +43,19 @@ pub(in crate::controller) enum LiveRequest {
         planned: Timestamp,
         attempt: u32,
     },
+    Workflow(Box<Errand>),
+}
+
+/// Something that the vendor's scheduler is asked.
+#[derive(Debug)]
+pub(in crate::controller) struct Errand {
+    pub(in crate::controller) job: JobKey,
+    pub(in crate::controller) id: JobId,
+    /// The window that the workflow is recorded on.
+    pub(in crate::controller) window: WindowId,
+    pub(in crate::controller) op: WorkflowOp,
+    /// The texts that a workflow which is to be made bears.
+    pub(in crate::controller) described: Option<Described>,
 }
 
 /// What admission let go.
@@ -83,7 +97,11 @@ impl Index {
             self.awaiting_lease.extend(calls(queue).cloned());
         }
         let still_fit = |key: &JobKey, verb| jobs.get(key).is_none_or(|job| job.memory.still_fit(verb, now, timings));
-        let fit = |key: &JobKey, verb| lease_holds && still_fit(key, verb);
+        let fit = |key: &JobKey, want: &Want| match want {
+            Want::Call { verb, .. } => lease_holds && still_fit(key, *verb),
+            Want::Workflow { op, .. } => lease_holds || !op.changes(),
+            Want::Read { .. } => true,
+        };
         let mut requests = requests(queue, &listing, now, calls_first, fit);
         if queue.daily.is_wanted() && !calls_first {
             requests.push(Request { urgency: Urgency::DailyList, due: now, job: load.all_jobs() });
@@ -129,6 +147,7 @@ impl Index {
         let account = account_of(&want).clone();
         let client = self.client(load, &account)?;
         let id = JobId::parse(&job.job).ok()?;
+        let described = self.described(&want);
         let memory = &mut self.jobs.get_mut(&job)?.memory;
         let request = match want {
             Want::Read { purpose, .. } => {
@@ -139,9 +158,26 @@ impl Index {
                 memory.call_sent(verb, &account, windows, attempt, now);
                 LiveRequest::Call { verb, job, id, planned, attempt }
             }
-            Want::Call { .. } | Want::Workflow { .. } => return None,
+            Want::Workflow { window, op, .. } => {
+                memory.workflow_sent(op.clone(), &account, &window, now);
+                LiveRequest::Workflow(Box::new(Errand { job, id, window, op, described }))
+            }
+            Want::Call { .. } => return None,
         };
         Some(Order { origin: Origin { load: load.clone(), account, probe }, client, sent_at: now, request })
+    }
+
+    /// The texts of a workflow that is to be made. `None`: the apiserver has not stored that this process makes it; or another
+    /// process has recorded its own since.
+    fn described(&self, want: &Want) -> Option<Described> {
+        let Want::Workflow { window, op: WorkflowOp::Create { marker, tells, .. }, .. } = want else { return None };
+        let stored = self.windows.get(window)?;
+        let recorded = stored.acknowledged.registered()?;
+        if recorded.marker != *marker || !self.is_us(&recorded.by) {
+            return None;
+        }
+        let (description, url) = stored.spec.workflow_texts();
+        Some(Described::new(marker.mark(description), url.filter(|_| *tells)))
     }
 
     /// The same for a list, and the jobs that it is not to answer for after all.
@@ -195,9 +231,14 @@ impl Index {
     }
 }
 
-/// The jobs that a call is wanted for.
+/// The jobs for which something is wanted that changes something.
 fn calls(queue: &Queue) -> impl Iterator<Item = &JobKey> {
-    queue.wanted.pressing().filter(|(_, want)| matches!(want, Want::Call { .. })).map(|(key, _)| key)
+    let changes = |want: &Want| match want {
+        Want::Call { .. } => true,
+        Want::Workflow { op, .. } => op.changes(),
+        Want::Read { .. } => false,
+    };
+    queue.wanted.pressing().filter(move |(_, want)| changes(want)).map(|(key, _)| key)
 }
 
 /// A list stands in the queue under the name of its first job.
@@ -215,7 +256,7 @@ fn requests(
     listing: &Listing,
     now: Timestamp,
     calls_first: bool,
-    fit: impl Fn(&JobKey, Verb) -> bool,
+    fit: impl Fn(&JobKey, &Want) -> bool,
 ) -> Vec<Request> {
     let request = |key: &JobKey, want: &Want| {
         let due = match want {
@@ -225,8 +266,7 @@ fn requests(
         Request { urgency: Urgency::of(want), due, job: key.clone() }
     };
     let stands = |(key, want): &(&JobKey, &Want)| match want {
-        Want::Call { verb, .. } => fit(key, *verb),
-        Want::Workflow { .. } => true,
+        Want::Call { .. } | Want::Workflow { .. } => fit(key, want),
         Want::Read { .. } => !listing.answers(queue, key, Urgency::of(want)),
     };
     let list = listing.least.zip(listing.first.as_ref());

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use plan::admit::Heard;
-use plan::{AccountName, JobKey, LookError, Outcome, Reason, Seen};
+use plan::{AccountName, JobKey, LookError, Outcome, Reason, Seen, WorkflowAnswer, WorkflowOp};
 
+use crate::controller::accounts::Scheduler;
 use crate::controller::load::Origin;
 
 use super::Index;
@@ -125,6 +126,63 @@ impl Index {
         }
     }
 
+    /// The vendor's scheduler answered, or was given up on.
+    pub(in crate::controller) fn workflow_answered(
+        &mut self,
+        origin: &Origin,
+        (key, op): (&JobKey, &WorkflowOp),
+        at: Timestamp,
+        answer: WorkflowAnswer,
+        heard: Heard,
+    ) {
+        match &answer {
+            // Nothing was sent.
+            _ if heard == Heard::Nothing => {}
+            WorkflowAnswer::Refused { reason, .. } => self.contact_failed(origin, &origin.account, at, *reason),
+            WorkflowAnswer::Shows(_) | WorkflowAnswer::Lists(_) | WorkflowAnswer::NotFound(_) => {
+                self.contact(origin, &origin.account, at, true);
+            }
+            // Whoever has no list need not have looked at the key.
+            WorkflowAnswer::NoList | WorkflowAnswer::Lost(_) => {}
+        }
+        if let Some(queue) = self.queues.get_mut(&origin.load) {
+            match &answer {
+                WorkflowAnswer::NoList => queue.workflows.missing(at, &self.timings),
+                WorkflowAnswer::Lists(_) => queue.workflows.answered(),
+                _ => {}
+            }
+        }
+        if matches!(op, WorkflowOp::Create { .. }) {
+            self.scheduler_told(origin, &answer);
+        }
+        self.ended(&origin.load, Some(key), origin.probe, heard, at);
+        let of_old_key = self.loads.get(&origin.account) != Some(&origin.load);
+        let Some(job) = self.jobs.get_mut(key) else { return };
+        if of_old_key && !op.changes() && matches!(answer, WorkflowAnswer::Refused { .. }) {
+            job.memory.workflow_dropped();
+        } else {
+            job.memory.workflow_answered(at, answer);
+        }
+    }
+
+    /// Whether the vendor's scheduler takes windows of the account: what it said when it was last asked to.
+    fn scheduler_told(&mut self, origin: &Origin, answer: &WorkflowAnswer) {
+        let told = match answer {
+            WorkflowAnswer::Shows(_) => Scheduler::Takes,
+            WorkflowAnswer::Refused { reason: Reason::SchedulerUnavailable, message } => {
+                Scheduler::Refuses(message.clone())
+            }
+            _ => return,
+        };
+        let name = &origin.account;
+        let of_key = self.loads.get(name) == Some(&origin.load);
+        let Some(account) = self.accounts.get_mut(name).filter(|_| of_key) else { return };
+        if account.scheduler != told {
+            account.scheduler = told;
+            self.stale_accounts.insert(name.clone());
+        }
+    }
+
     /// The account's key was accepted or refused: news of the key that it has now, not of an earlier one.
     pub(super) fn contact(&mut self, origin: &Origin, name: &AccountName, at: Timestamp, accepted: bool) {
         if self.loads.get(name) != Some(&origin.load) {
@@ -147,7 +205,7 @@ impl Index {
         match reason {
             Reason::KeyRefused => self.contact(origin, account, at, false),
             // Answers of the API: it knows the key.
-            Reason::JobNotFound | Reason::CallRefused | Reason::WaitingForCapacity => {
+            Reason::JobNotFound | Reason::CallRefused | Reason::WaitingForCapacity | Reason::SchedulerUnavailable => {
                 self.contact(origin, account, at, true);
             }
             _ => {}

@@ -28,6 +28,7 @@ impl Index {
         for queue in self.queues.values_mut() {
             queue.pages.clock_stepped(by);
             queue.daily.clock_stepped();
+            queue.workflows.clock_stepped(by);
         }
         for stored in self.windows.values_mut() {
             stored.writes.clock_stepped();

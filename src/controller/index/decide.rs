@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use plan::outbox::Action;
 use plan::{
-    AccountName, Deletion, Delivery, DeliveryState, Entry, JobKey, ObjectName, Offer, Reason, Recheck, Record,
-    TaskState, Trouble, Want, Window, WindowId,
+    AccountName, Deletion, Delivery, DeliveryState, Entry, JobKey, ObjectName, Reason, Recheck, Record, TaskState,
+    Trouble, Want, Window, WindowId,
 };
 
 use crate::controller::load::LoadKey;
@@ -22,7 +22,7 @@ pub(in crate::controller) struct Decided {
     pub(in crate::controller) next: Option<Timestamp>,
     /// Windows whose object may not be as planned: what to write is found out by the writer, off the path of calls.
     pub(in crate::controller) writes: Vec<WindowId>,
-    /// Those of them that a start waits for.
+    /// Those of them that a start, or a request to the vendor's scheduler, waits for, and those that name its workflow.
     pub(in crate::controller) urgent_writes: Vec<WindowId>,
     /// Loads whose queue changed.
     pub(in crate::controller) loads: BTreeSet<LoadKey>,
@@ -49,7 +49,7 @@ impl Index {
     pub(in crate::controller) fn decide(&mut self, key: &JobKey, now: Timestamp, lease_holds: bool) -> Decided {
         let mut decided = Decided::default();
         let Some(term) = self.term.clone() else { return decided };
-        let entries = self.entries(key);
+        let entries = self.entries(key, now);
         let listed_at = self.listed_at();
         let ahead = self.skew(&key.endpoint).acted_on();
         let Some(job) = self.jobs.get_mut(key) else { return decided };
@@ -96,7 +96,7 @@ impl Index {
             if stored.deletion == Deletion::Unclear {
                 decided.unclear.push(stored.id.clone());
             }
-            let (id, start) = (planned.id.clone(), to_come(&planned.record.activation));
+            let (id, start, place) = (planned.id.clone(), to_come(&planned.record.activation), planned.place);
             stored.planned = Some(planned);
             stored.planned_generation = stored.generation;
             if recount {
@@ -104,6 +104,7 @@ impl Index {
                 self.count(&id);
             }
             decided.touched.extend(self.note_start(key, &id, start, now));
+            decided.touched.extend(self.note_place(&id, place, entry.window.start()));
         }
         decided.loads = self.withdraw(key);
         for want in plan.wants {
@@ -118,21 +119,23 @@ impl Index {
         }
         self.free_slot(key, now);
         decided.writes = entries.iter().map(|entry| entry.window.id.clone()).collect();
-        decided.urgent_writes = decided.writes.iter().filter(|id| self.claims(id)).cloned().collect();
+        let urgent = decided.writes.iter().filter(|id| self.claims(id) || self.registers(id));
+        decided.urgent_writes = urgent.cloned().collect();
         decided
     }
 
-    fn entries(&self, key: &JobKey) -> Vec<Entry> {
+    fn entries(&self, key: &JobKey, now: Timestamp) -> Vec<Entry> {
         let windows = self.jobs.get(key).into_iter().flat_map(|job| &job.windows);
         windows
             .filter_map(|id| self.windows.get(id))
             .map(|stored| {
                 let record = status::record(stored);
+                let window = Window { definition_lacks: self.definition_lacks.clone(), ..stored.window() };
                 Entry {
-                    window: Window { definition_lacks: self.definition_lacks.clone(), ..stored.window() },
+                    offer: self.offer(&window, now),
+                    window,
                     acknowledged: stored.acknowledged.started(),
                     registered: stored.acknowledged.registered().cloned(),
-                    offer: Offer::default(),
                     claimed: stored.acknowledged.claim().cloned(),
                     access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::has_it_on)),
                     short_of_capacity: self.short_of_capacity(&stored.id),

@@ -8,13 +8,18 @@ mod answers;
 mod clocks;
 mod decide;
 mod doors;
+#[cfg(test)]
+pub(in crate::controller) mod fixtures;
 mod loads;
 mod posts;
+mod registrations;
 mod reread;
 mod serving;
 mod starts;
 mod stored;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod uncovered;
 mod watched;
 
@@ -23,8 +28,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
+use plan::quota::Line;
 use plan::skew::Skew;
-use plan::{AccountName, JobKey, Memory, ObjectName, Term, Timings, WindowId, WindowPlan};
+use plan::{AccountName, JobKey, Memory, ObjectName, Place, Term, Timings, WindowId, WindowPlan};
 
 use super::accounts::{Account, Dialling};
 use super::load::{LoadKey, Queue};
@@ -32,7 +38,7 @@ use super::window::{Defaults, Stored};
 
 use tally::Tally;
 
-pub(super) use admit::{Admitted, LiveRequest, Order};
+pub(super) use admit::{Admitted, Errand, LiveRequest, Order};
 pub(super) use posts::{Letter, Posting};
 pub(super) use stored::{AccountWrite, WindowWrite};
 
@@ -94,6 +100,9 @@ pub(in crate::controller) struct Index {
     /// The starts that are to come, and where each stands among them.
     starts: BTreeMap<starts::Place, JobKey>,
     starting: BTreeMap<WindowId, starts::Place>,
+    /// The workflows of each load whose start is pending, or is to be, and where each window's stands among them.
+    lines: BTreeMap<LoadKey, Line>,
+    placed: BTreeMap<WindowId, (LoadKey, Place)>,
     secrets: BTreeMap<ObjectName, Option<Secret>>,
     /// What answers told of the clock at each endpoint.
     skews: BTreeMap<Arc<str>, Skew>,
@@ -126,6 +135,8 @@ impl Index {
             queues: BTreeMap::new(),
             starts: BTreeMap::new(),
             starting: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            placed: BTreeMap::new(),
             secrets: BTreeMap::new(),
             skews: BTreeMap::new(),
             stale_accounts: BTreeSet::new(),

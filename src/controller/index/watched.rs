@@ -42,6 +42,7 @@ impl Index {
         }
         self.count(&id);
         touched.extend(self.place(&id));
+        touched.extend(self.bring_place(&id));
         touched
     }
 
@@ -95,6 +96,7 @@ impl Index {
         self.uncount(id);
         let Some(stored) = self.windows.remove(id) else { return BTreeSet::new() };
         let mut touched = self.forget_start(id);
+        touched.extend(self.forget_place(id));
         self.ids.remove(&stored.name);
         if let Some(users) = self.users.get_mut(&stored.spec.account) {
             users.remove(id);
@@ -154,11 +156,11 @@ impl Index {
             }
         }
         self.stale_accounts.insert(name.clone());
-        let rekeyed = self.read_key(name, now);
+        let mut touched = self.read_key(name, now);
         self.door_moved(door, self.door(name));
         if same {
             // Our own status write, most often: nothing that its windows are decided by has changed.
-            return rekeyed;
+            return touched;
         }
         let defaults = self.defaults(name);
         let users = self.users.get(name).cloned().unwrap_or_default();
@@ -167,15 +169,17 @@ impl Index {
                 stored.resolve(&defaults);
             }
         }
-        users.iter().flat_map(|id| self.place(id)).collect()
+        touched.extend(users.iter().flat_map(|id| self.place(id)));
+        touched
     }
 
     pub(in crate::controller) fn remove_account(&mut self, name: &AccountName) -> BTreeSet<JobKey> {
         let door = self.door(name);
         self.accounts.remove(name);
         self.door_moved(door, None);
-        self.leave_load(name);
-        self.jobs_of(name)
+        let mut touched = self.leave_load(name);
+        touched.extend(self.jobs_of(name));
+        touched
     }
 
     pub(in crate::controller) fn retain_accounts(
@@ -248,18 +252,19 @@ impl Index {
         let unusable = account.endpoint.is_err();
         let read = known.is_some() || unusable;
         let changed = read && account.take_secret(known.and_then(Option::as_ref), &self.dialling);
-        self.settle_load(name, now);
+        let mut touched = self.settle_load(name, now);
         if !changed {
-            return BTreeSet::new();
+            return touched;
         }
         self.door_moved(door, self.door(name));
         self.stale_accounts.insert(name.clone());
-        let touched = self.jobs_of(name);
-        for key in &touched {
+        let rekeyed = self.jobs_of(name);
+        for key in &rekeyed {
             if let Some(job) = self.jobs.get_mut(key) {
                 job.memory.forget_failures(name);
             }
         }
+        touched.extend(rekeyed);
         touched
     }
 }

@@ -42,12 +42,12 @@ struct Row {
 }
 
 pub(crate) async fn case_25_killed_at_every_step_each_window_is_started_once_and_stopped() {
-    let cells = Step::ALL.iter().flat_map(|step| [(vec![*step], Mode::Restart), (vec![*step], Mode::Takeover)]);
+    let cells = Step::OF_CALLS.iter().flat_map(|step| [(vec![*step], Mode::Restart), (vec![*step], Mode::Takeover)]);
     sweep(cells, LATE).await;
 }
 
 pub(crate) async fn frozen_at_every_step_and_woken_after_the_takeover_it_does_nothing_twice() {
-    sweep(Step::ALL.iter().map(|step| (vec![*step], Mode::WakeUp)), LATE).await;
+    sweep(Step::OF_CALLS.iter().map(|step| (vec![*step], Mode::WakeUp)), LATE).await;
 }
 
 /// The one that comes next is killed as well, a step further or at the same one, and a third comes.
