@@ -45,8 +45,7 @@ impl Strays {
 fn unwanted_start(draft: &Draft, facts: &Facts) -> Option<(Timestamp, bool)> {
     let record = &draft.record;
     let workflow = record.registration.as_deref()?;
-    let answered_for =
-        !record.activation.is_pending() && record.activation.state != crate::record::TaskState::Cancelled;
+    let answered_for = record.activation.state == TaskState::Finished || record.activation.called_at.is_some();
     let at = workflow.start.slot.time;
     let possible = !workflow.gone
         && !workflow.cleared
