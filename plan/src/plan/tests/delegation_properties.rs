@@ -130,7 +130,7 @@ proptest! {
         rig.turning = turning;
         rig.store_lag = lag;
         rig.vendor.no_list = no_list;
-        let retained = acts.iter().any(|(_, _, act)| matches!(act, Act::Delete(_) | Act::NoKey(_)));
+        let retained = acts.iter().any(|(_, _, act)| matches!(act, Act::Delete(_) | Act::NoKey(_) | Act::Cancel));
         rig.vendor.unbound = no_list || retained;
         rig.vendor.faults = faults;
         rig.vendor.start_firing = start_firing;
