@@ -9,6 +9,7 @@ use crate::plan::draft::Draft;
 use crate::plan::facts::{Facts, later, sooner};
 use crate::plan::{Alarm, ReadPurpose, Want, recheck};
 use crate::reading::Reading;
+use crate::record::TaskState;
 
 /// How far the vendor's clock may be ahead of ours for what it did to count as done at its time.
 const SLACK: SignedDuration = SignedDuration::from_secs(2);
@@ -54,7 +55,6 @@ fn unwanted_start(draft: &Draft, facts: &Facts) -> Option<(Timestamp, bool)> {
         && requests::is_as_asked(workflow)
         && is_past(at, facts)
         && !answered_for
-        && record.activation.called_at.is_none()
         && !retained(draft);
     let spent = workflow.start.is_spent();
     (possible && (spent || facts.now < requests::watched_until(workflow, facts))).then_some((at, spent))
