@@ -118,7 +118,9 @@ pub(super) fn see_to(drafts: &mut [Draft], facts: &Facts, alarm: &mut Alarm) -> 
     if none_of_it(drafts) {
         return asking;
     }
-    for draft in drafts.iter_mut() {
+    // What an earlier process listed holds until this one has.
+    let listed = facts.memory.scheduler().is_some_and(|scheduler| scheduler.listed.is_some());
+    for draft in drafts.iter_mut().filter(|draft| listed || draft.record.settled()) {
         draft.record.foreign = None;
     }
     let blocks = blocks(drafts, facts);

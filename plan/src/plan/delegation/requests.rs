@@ -137,14 +137,30 @@ pub(super) fn keep_in_step(draft: &mut Draft, wanted: &Wanted, facts: &Facts, as
             if is_overdue(&workflow, wanted.interval.start, facts) || displaced.is_some() {
                 cancel(draft, &mut workflow, facts, asking);
             } else if let Some(due) = read_due(draft, &workflow, facts, alarm) {
-                asking.wish(draft, due, WorkflowOp::Read { id }, facts);
+                asking.wish(draft, due, look(draft, &workflow, id, facts), facts);
             } else if let Some(op) = update(&workflow, wanted, facts) {
                 asking.wish(draft, changed_again(&workflow, draft, facts), op, facts);
             }
             tell_kept(draft, &workflow, wanted, displaced);
+            let beside = facts.memory.scheduler().and_then(|scheduler| foreign(scheduler, wanted.interval, facts.entries));
+            draft.record.foreign = beside.cloned().or(draft.record.foreign.take());
         }
     }
     draft.record.registration = Some(workflow);
+}
+
+/// How it is read. The first look ahead of its start is a list, where there is one: another cluster may have registered a
+/// window of the job since.
+fn look(draft: &Draft, workflow: &Registration, id: WorkflowId, facts: &Facts) -> WorkflowOp {
+    let none = Scheduler::default();
+    let scheduler = facts.memory.scheduler().unwrap_or(&none);
+    let from = sooner(workflow.start.slot.time, facts.timings.preflight_ahead);
+    let ahead = facts.now >= from && workflow.start.is_open() && !is_past(workflow.start.slot.time, facts);
+    let done = scheduler.listed.is_some_and(|listed| listed >= from)
+        || draft.entry.offer.no_list
+        || is_listed_in_vain(scheduler)
+        || is_to_be_read_back(workflow, facts);
+    if ahead && !done { WorkflowOp::Find } else { WorkflowOp::Read { id } }
 }
 
 /// Far enough ahead to make room for a sooner one.
@@ -545,17 +561,20 @@ fn someone_elses(
 
 /// Before a workflow is made those of the job are listed, where there is a list: another cluster may have one for it.
 fn looked_up(draft: &mut Draft, facts: &Facts, asking: &mut Asking) -> bool {
-    const IN_VAIN: u32 = 3;
     let none = Scheduler::default();
     let scheduler = facts.memory.scheduler().unwrap_or(&none);
     let fresh = scheduler.listed.is_some_and(|listed| facts.now < later(listed, facts.timings.believe_answered));
-    let listing_fails =
-        scheduler.failures >= IN_VAIN && scheduler.call.as_ref().is_some_and(|call| call.op == WorkflowOp::Find);
-    let done = fresh || draft.entry.offer.no_list || listing_fails;
+    let done = fresh || draft.entry.offer.no_list || is_listed_in_vain(scheduler);
     if !done {
         asking.wish(draft, facts.now, WorkflowOp::Find, facts);
     }
     done
+}
+
+/// The list was asked for again and again, and did not come.
+fn is_listed_in_vain(scheduler: &Scheduler) -> bool {
+    const IN_VAIN: u32 = 3;
+    scheduler.failures >= IN_VAIN && scheduler.call.as_ref().is_some_and(|call| call.op == WorkflowOp::Find)
 }
 
 /// Its last try was refused, and it is too early for another.

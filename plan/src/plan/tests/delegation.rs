@@ -680,6 +680,38 @@ mod shared_account {
     }
 
     #[test]
+    fn case_52_what_another_cluster_registered_since_is_told_before_the_start_and_left_alone() {
+        let mut rig = Rig::delegating();
+        rig.until(50);
+        let theirs = rig.foreign(1500, 2500);
+        rig.until(200);
+        let conflict = |rig: &Rig| rig.last.as_ref().unwrap().windows[0].conditions().iter().any(|c| c.kind == "Conflict");
+        assert_eq!((rig.registered("w"), conflict(&rig)), (Some(Reason::Registered), true));
+        rig.crash();
+        rig.until(210);
+        assert!(conflict(&rig), "the next process knows it");
+        assert_eq!(rig.asked(), ["schedule 0.045"]);
+        let looks = rig.vendor.log.iter().filter(|(at, op)| *at > 50_000 && !op.changes()).count();
+        assert!(looks <= 3, "{:?}", rig.vendor.log);
+        rig.workflow(1).start.state = Some(crate::record::TaskState::Cancelled);
+        rig.until(3000);
+        assert!(rig.vendor.log.iter().all(|(_, op)| op.id() != Some(&theirs)), "{:?}", rig.vendor.log);
+        assert_eq!((rig.record("w").foreign.clone(), rig.tasks("w").as_str()), (None, "finished Started | finished Stopped"));
+    }
+
+    #[test]
+    fn where_there_is_no_list_the_workflow_is_read_before_the_start() {
+        let mut rig = Rig::new();
+        rig.vendor.no_list = true;
+        let mut rig = rig.with_window("w", 1000, 2000, delegated);
+        rig.until(50);
+        rig.until(900);
+        let looks: Vec<&str> =
+            rig.vendor.log.iter().filter(|(at, _)| *at > 50_000).map(|(_, op)| op.as_str()).collect();
+        assert_eq!(looks, ["read_workflow", "read_workflow"]);
+    }
+
+    #[test]
     fn case_37_what_does_not_bear_our_mark_is_neither_changed_nor_cancelled() {
         let mut rig = Rig::new();
         rig.foreign(5000, 6000);
