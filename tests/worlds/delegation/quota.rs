@@ -3,7 +3,7 @@
 use serde_json::json;
 use simulator::Operation;
 
-use super::super::world::{World, minutes, registered, simulate, told};
+use super::super::world::{World, at, minutes, registered, simulate, told};
 use super::{begin_season, received};
 
 const HOUR: i64 = minutes(60);
@@ -11,10 +11,11 @@ const HOUR: i64 = minutes(60);
 /// As many as the vendor takes by default.
 const SIX: usize = 6;
 
-/// Twenty windows, an hour apart, each of half an hour.
+/// Twenty windows, twenty minutes apart, each of ten minutes.
 fn season(jobs: &[String]) -> Vec<(String, String, (i64, i64))> {
-    let date = |number: i64| (number * HOUR, number * HOUR + minutes(30));
-    (1..=20).zip(jobs.iter().cycle()).map(|(number, job)| (format!("tv/date-{number:02}"), job.clone(), date(number))).collect()
+    let date = |number: i64| (number * minutes(20), number * minutes(20) + minutes(10));
+    let of = |(number, job): (i64, &String)| (format!("tv/date-{number:02}"), job.clone(), date(number));
+    (1..=20).zip(jobs.iter().cycle()).map(of).collect()
 }
 
 /// No request was refused: the quota was never overstepped.
@@ -42,11 +43,11 @@ fn case_68_a_season_is_registered_six_at_a_time_unaided_and_nothing_starts_late(
             }
             let waits = told(&world.read(&season[SIX].0), "Registered");
             assert!(waits["message"].as_str().unwrap().starts_with("6 sooner windows"), "{waits:#}");
-            for minute in 6..21 * 60 {
+            for minute in 6..20 * 20 + 25 {
                 world.until(minutes(minute)).await;
                 let pending = world.pending_starts();
                 assert!(pending <= SIX, "{pending} at minute {minute}");
-                if minute % 60 == 30 {
+                if minute % 20 == 10 {
                     let left = season.iter().filter(|(_, _, (start, _))| *start > minutes(minute)).count();
                     assert_eq!(pending, left.min(SIX), "the next ones follow at minute {minute}");
                 }
@@ -115,7 +116,8 @@ fn case_68_a_refusal_is_a_condition_and_no_storm_and_nothing_starts_late() {
         let count = |reason: &str| reasons.iter().filter(|of| *of == reason).count();
         assert_eq!((count("Registered"), count("SchedulerUnavailable")), (2, 4), "{reasons:?}");
         assert_eq!(count("WaitingForQuota"), 2, "{reasons:?}");
-        let refused = told(&world.read(&format!("tv/{}", jobs[5])), "Registered");
+        let refused = reasons.iter().position(|reason| reason == "SchedulerUnavailable").unwrap();
+        let refused = told(&world.read(&format!("tv/{}", jobs[refused])), "Registered");
         assert!(refused["message"].as_str().unwrap().contains("number of pending activations"), "{refused:#}");
         let asked = world.calls_where(|call| call.operation.is_schedule() && received(call) < HOUR * 1_000).len();
         assert!(asked <= 4 * 20 + 20, "{asked} requests in the first hour");
@@ -130,8 +132,9 @@ fn case_68_a_refusal_is_a_condition_and_no_storm_and_nothing_starts_late() {
             world.assert_finished(&format!("tv/{job}"));
             assert_eq!(world.starts(job), 1, "{job}");
             let report = world.vendor(|vendor| vendor.report(world.now(), job)).unwrap();
-            let went_on = report.sep_history.iter().map(|went| went.transition_timestamp).filter(|at| *at > report.created_us / 1_000).min();
-            let late = went_on.unwrap() - super::super::world::at(start).as_millisecond();
+            let changes = report.sep_history.iter().map(|went| went.transition_timestamp);
+            let went_on = changes.filter(|at| *at > report.created_us / 1_000).min();
+            let late = went_on.unwrap() - at(start).as_millisecond();
             assert!((0..=200).contains(&late), "{job} started {late} ms late");
         }
     });
