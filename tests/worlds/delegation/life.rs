@@ -60,13 +60,10 @@ fn case_67_what_goes_over_the_wire_after_an_edit_is_the_task_that_changed() {
         world.until(START + minutes(3)).await;
         world.move_stop(PATH, STOP - 60);
         world.until(STOP + minutes(10)).await;
-        let bodies: Vec<Value> = world.asked(Operation::ScheduleUpdate).into_iter().filter_map(|call| call.body).collect();
+        let bodies: Vec<Value> =
+            world.asked(Operation::ScheduleUpdate).into_iter().filter_map(|call| call.body).collect();
         let task = |name: &str, second| json!({ name: { "time_utc": at(second).as_second() } });
-        let sent = [
-            task("activation", START + 60),
-            task("deactivation", STOP + 60),
-            task("deactivation", STOP - 60),
-        ];
+        let sent = [task("activation", START + 60), task("deactivation", STOP + 60), task("deactivation", STOP - 60)];
         assert_eq!(bodies, sent);
         world.assert_sound();
         world.assert_finished(PATH);

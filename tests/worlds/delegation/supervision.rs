@@ -79,11 +79,12 @@ fn case_69_a_scheduler_that_comes_back_takes_the_window_and_the_account_says_so(
 fn case_69_a_job_that_is_not_static_is_told_as_it_is_applied_and_never_registered() {
     simulate(1, async |world| {
         begin(world).await;
-        world.vendor(|vendor| {
-            let job = simulator::NewJob { is_static: false, ..simulator::NewJob::with_id("event") };
-            vendor.create_job(world.now(), job)
-        })
-        .unwrap();
+        world
+            .vendor(|vendor| {
+                let job = simulator::NewJob { is_static: false, ..simulator::NewJob::with_id("event") };
+                vendor.create_job(world.now(), job)
+            })
+            .unwrap();
         world.delegate(PATH, "event", (START, STOP));
         world.until(64).await;
         assert_eq!(told(&world.read(PATH), "Stalled")["reason"], "NotStatic", "{:#}", world.read(PATH));
