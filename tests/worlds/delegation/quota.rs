@@ -75,8 +75,8 @@ fn case_68_a_nearer_window_displaces_the_farthest_which_is_registered_again_late
             (start, start + minutes(30))
         };
         let path = |place: usize| format!("tv/date-{place}");
-        for place in 1..7 {
-            world.delegate(&path(place), &jobs[place], times(place));
+        for (place, job) in jobs.iter().enumerate().skip(1) {
+            world.delegate(&path(place), job, times(place));
         }
         world.until(minutes(5)).await;
         assert_eq!(world.pending_starts(), SIX);

@@ -20,7 +20,7 @@ fn two_clusters(world: &mut World) -> World {
 }
 
 /// The workflows that the cluster's operator made.
-fn of<'a>(world: &World, label: &'a str) -> Vec<simulator::WorkflowReport> {
+fn of(world: &World, label: &str) -> Vec<simulator::WorkflowReport> {
     world.workflows().into_iter().filter(|workflow| workflow.created_by.as_deref() == Some(label)).collect()
 }
 
