@@ -10,6 +10,7 @@
 mod accounts;
 mod clock;
 mod crowd;
+mod delegation;
 mod expiry;
 mod hours;
 mod http;

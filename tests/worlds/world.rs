@@ -5,6 +5,7 @@
 //! 2026-12-01T12:00:00Z. Both lanes run as tasks of that one runtime, with the real timings.
 
 mod candidates;
+mod delegation;
 mod receivers;
 mod soundness;
 mod trace;
@@ -31,6 +32,7 @@ use tower::ServiceExt;
 
 use super::store::Store;
 
+pub(crate) use delegation::{registered, told};
 pub(crate) use receivers::{Mood, Receivers};
 pub(crate) use trace::Trace;
 
@@ -111,6 +113,8 @@ pub(crate) struct World {
     pub(crate) receivers: Receivers,
     /// What the HTTP interface asks whose key it was given.
     pub(crate) known: Arc<Known>,
+    /// `--cluster-id`
+    cluster: String,
     operator: Option<Operator>,
     operators: u32,
 }
@@ -140,7 +144,27 @@ impl World {
             encoder: EncoderScript(vec![5_000]),
             ..Settings::default()
         };
-        let vendor = InProcess::new(SharedWorld::new(simulator::World::new(settings)), now.clone());
+        let vendor = InProcess::new(SharedWorld::new(simulator::World::new(settings)), now);
+        Self::around(seed, String::new(), clock, vendor)
+    }
+
+    /// The operator has that `--cluster-id`.
+    pub(crate) fn name_cluster(&mut self, cluster: &str) {
+        cluster.clone_into(&mut self.cluster);
+    }
+
+    /// Another cluster over the same vendor: an apiserver of its own, and an operator with that `--cluster-id`. Its
+    /// objects have other uids.
+    pub(crate) fn neighbour(&self, cluster: &str) -> Self {
+        let seed = self.seed.wrapping_add(0x9e37_79b9);
+        Self::around(seed, cluster.to_owned(), Arc::clone(&self.clock), self.vendor.clone())
+    }
+
+    fn around(seed: u64, cluster: String, clock: Arc<VirtualClock>, vendor: InProcess) -> Self {
+        let now = {
+            let clock = Arc::clone(&clock);
+            Arc::new(move || clock.now())
+        };
         let store = Store::new(seed, now);
         store.latency(Duration::from_millis(2)..=Duration::from_millis(30));
         for definition in jobstartstop::api::crds::all() {
@@ -154,6 +178,7 @@ impl World {
             vendor,
             receivers: Receivers::default(),
             known: Arc::default(),
+            cluster,
             operator: None,
             operators: 0,
         }
@@ -349,7 +374,7 @@ impl World {
             namespaces: BTreeSet::new(),
             endpoints: vec![Endpoint::vendor()],
             deletion_policy: DeletionPolicy::Stop,
-            cluster: String::new(),
+            cluster: self.cluster.clone(),
             instance: name.to_owned(),
             metrics: Arc::new(Metrics::new()),
             readiness: Arc::new(Readiness::default()),

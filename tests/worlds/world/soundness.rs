@@ -22,6 +22,7 @@ impl World {
         for write in self.operators_writes() {
             assert_sensible(&write);
         }
+        self.assert_workflows_sound();
     }
 
     /// The channel was switched on once and off once for each of these blocks, in time, and never at another time;
