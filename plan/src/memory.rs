@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::{AccountName, WindowId};
+use crate::lease::Term;
+use crate::plan::Entry;
 use crate::reading::{Reading, Word};
 use crate::reason::Reason;
+use crate::registration::Marker;
 use crate::scheduler::{Scheduler, WorkflowAnswer, WorkflowOp};
 use crate::timings::Timings;
 
@@ -242,6 +245,24 @@ impl Memory {
     /// What is known of the vendor's scheduler, if anything is.
     pub(crate) fn scheduler(&self) -> Option<&Scheduler> {
         self.scheduler.as_deref()
+    }
+
+    /// Takes up which workflows other processes recorded that may not be made yet. One that is still alive, believing to lead
+    /// as this one does, makes its own after that.
+    pub fn workflows_recorded(&mut self, entries: &[Entry], term: &Term, now: Timestamp) {
+        let recorded = entries.iter().filter_map(|entry| entry.record.as_ref()?.registration.as_deref());
+        let theirs = recorded.filter(|workflow| workflow.id.is_none() && !workflow.gone && workflow.by != term.by);
+        let markers: Vec<Marker> = theirs.map(|workflow| workflow.marker.clone()).collect();
+        if markers.is_empty() && self.scheduler.is_none() {
+            return;
+        }
+        let known = &mut self.scheduler.get_or_insert_default().theirs;
+        known.retain(|(marker, _)| markers.contains(marker));
+        for marker in markers {
+            if !known.iter().any(|(other, _)| *other == marker) {
+                known.push((marker, now));
+            }
+        }
     }
 
     /// A request to the vendor's scheduler is being sent.

@@ -166,6 +166,8 @@ pub struct Scheduler {
     pub(crate) missing: Vec<(WorkflowId, Timestamp)>,
     /// When the last complete list was asked for.
     pub(crate) listed: Option<Timestamp>,
+    /// Workflows that other processes recorded and may be making: since when each is known.
+    pub(crate) theirs: Vec<(Marker, Timestamp)>,
 }
 
 impl Scheduler {
@@ -271,6 +273,9 @@ impl Scheduler {
         }
         for change in &mut self.changes {
             moved(&mut change.at);
+        }
+        for (_, since) in &mut self.theirs {
+            moved(since);
         }
         if let Some(at) = &mut self.listed {
             moved(at);

@@ -67,6 +67,7 @@ impl Index {
         }
         job.memory.clock_ahead(ahead);
         job.memory.key_at_hand(plan::key_at_hand(&entries), now);
+        job.memory.workflows_recorded(&entries, &term, now);
         job.memory.listed(listed_at);
         job.memory.lease_holds(lease_holds);
         let plan = plan::plan(&entries, &job.memory, &term, now, &self.timings);

@@ -1,5 +1,7 @@
 //! Operators that die, and answers that are lost.
 
+use std::time::Duration;
+
 use simulator::{Effect, Fault, LateAnswer, Operation};
 
 use super::super::world::{World, at, minutes, registered, simulate};
@@ -250,4 +252,21 @@ fn a_registered_window_happens_while_no_operator_runs_and_the_next_one_reports_i
         world.assert_finished(PATH);
         world.assert_run_by_vendor("studio", &[(START, STOP)]);
     });
+}
+/// docs/cases.md, case 100: a registration is stored on the object before the POST, and only one of two can store it.
+#[test]
+fn case_100_of_two_that_both_believe_to_lead_one_registers() {
+    for seed in 0..30 {
+        simulate(seed, async |world| {
+            settle(world, seed % 2 == 0);
+            world.store.latency(Duration::from_millis(1)..=Duration::from_millis(200));
+            let _both = (world.start_believer("operator-a"), world.start_believer("operator-b"));
+            world.until(60).await;
+            world.delegate(PATH, "studio", (START, STOP));
+            world.until(END).await;
+            world.assert_sound();
+            assert_eq!(world.asked(Operation::ScheduleCreate).len(), 1, "seed {seed}");
+            assert_eq!(world.starts("studio"), 1, "seed {seed}");
+        });
+    }
 }

@@ -94,5 +94,7 @@ pub(super) fn left_at(registration: &Registration, scheduler: &Scheduler, term: 
     }
     // One that let its lease go in order had recorded all that it had asked.
     let all_recorded = matches!(&term.before, Before::Released(Some(last)) if *last == registration.by);
-    (!all_recorded).then(|| term.since.max(term.others_until))
+    // It may be there still, and lead as it believes: what it records it makes after that.
+    let known_since = scheduler.theirs.iter().find(|(marker, _)| *marker == registration.marker).map(|(_, at)| *at);
+    (!all_recorded).then(|| term.since.max(term.others_until).max(known_since.unwrap_or(Timestamp::MAX)))
 }

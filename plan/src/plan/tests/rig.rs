@@ -518,7 +518,9 @@ impl Rig {
         for _ in 0..8 {
             let now = ms(self.now);
             self.memory.key_at_hand(crate::plan::key_at_hand(&self.entries()), now);
-            let plan = plan(&self.entries(), &self.memory, &self.term, now, &self.timings);
+            let entries = self.entries();
+            self.memory.workflows_recorded(&entries, &self.term, now);
+            let plan = plan(&entries, &self.memory, &self.term, now, &self.timings);
             self.runs += 1;
             self.run_at.push(self.now);
             self.check(&plan);
