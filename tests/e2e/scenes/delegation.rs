@@ -16,7 +16,7 @@ pub(crate) async fn a_whole_life_is_registered_once_and_its_calls_are_the_vendor
     let status = window.until("it is registered", registered("True", "Registered")).await;
     let workflow = news.workflow().await;
     assert_eq!((&*status.executor, &*status.vendor_workflow_id), ("LiveScheduler", &*workflow.id));
-    let stands = status.registered.unwrap();
+    let stands = status.registered.clone().unwrap();
     let told = [&stands.activation, &stands.deactivation].map(|task| (task.state.clone(), task.time_utc));
     let pending = |at: jiff::Timestamp| ("pending".to_owned(), Some(at.as_second()));
     assert_eq!(told, [pending(start), pending(stop)]);
