@@ -436,6 +436,7 @@ pub struct TaskStatus {
 /// A workflow at the Live API's scheduler, as this operator made it and last read it.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the stored object, left out while false")]
 pub struct RegisteredStatus {
     /// What marks it as this operator's, as `[jss:…]` at the end of its description: the uid of the window that it was made
     /// for, without the dashes, its number after a dot, and the cluster's name after an @, where it has one.

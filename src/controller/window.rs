@@ -412,23 +412,26 @@ mod tests {
         stored
     }
 
+    /// A spec that names this executor; none where that is empty.
+    fn named(executor: &str) -> Value {
+        if executor.is_empty() { json!({}) } else { json!({ "executor": executor }) }
+    }
+
     #[test]
     fn the_object_names_the_executor_before_its_account_and_what_is_stored_before_both() {
         use Executor::{LiveScheduler, Operator};
-        let rows: [(Option<&str>, Option<Executor>, &str, Option<Executor>); 9] = [
-            (None, None, "", None),
-            (None, Some(Operator), "", Some(Operator)),
-            (None, Some(LiveScheduler), "", Some(LiveScheduler)),
-            (Some("Operator"), Some(LiveScheduler), "", Some(Operator)),
-            (Some("LiveScheduler"), Some(Operator), "", Some(LiveScheduler)),
-            (Some("LiveScheduler"), None, "", Some(LiveScheduler)),
-            (None, Some(LiveScheduler), "Operator", Some(Operator)),
-            (None, Some(Operator), "LiveScheduler", Some(LiveScheduler)),
-            (None, None, "LiveScheduler", Some(LiveScheduler)),
-        ];
-        for (own, account, stored, expected) in rows {
-            let spec = own.map_or(json!({}), |own| json!({ "executor": own }));
-            let found = resolved(&spec, &json!({ "executor": stored }), account);
+        for (own, account, stored, expected) in [
+            ("", None, "", None),
+            ("", Some(Operator), "", Some(Operator)),
+            ("", Some(LiveScheduler), "", Some(LiveScheduler)),
+            ("Operator", Some(LiveScheduler), "", Some(Operator)),
+            ("LiveScheduler", Some(Operator), "", Some(LiveScheduler)),
+            ("LiveScheduler", None, "", Some(LiveScheduler)),
+            ("", Some(LiveScheduler), "Operator", Some(Operator)),
+            ("", Some(Operator), "LiveScheduler", Some(LiveScheduler)),
+            ("", None, "LiveScheduler", Some(LiveScheduler)),
+        ] {
+            let found = resolved(&named(own), &json!({ "executor": stored }), account);
             assert_eq!(found.executor(), expected, "{own:?} {account:?} {stored:?}");
             let registers = expected == Some(LiveScheduler);
             assert_eq!(found.window().delegation.is_some(), registers, "{own:?} {account:?} {stored:?}");
@@ -463,14 +466,10 @@ mod tests {
 
     #[test]
     fn a_text_is_kept_only_where_somebody_may_be_told_it() {
-        for (own, stored, kept) in [
-            (Some("Operator"), "", false),
-            (None, "Operator", false),
-            (None, "", true),
-            (Some("LiveScheduler"), "LiveScheduler", true),
-        ] {
-            let spec = own.map_or(json!({}), |own| json!({ "executor": own }));
-            let window = window(&spec, &json!({ "executor": stored }));
+        for (own, stored, kept) in
+            [("Operator", "", false), ("", "Operator", false), ("", "", true), ("LiveScheduler", "LiveScheduler", true)]
+        {
+            let window = window(&named(own), &json!({ "executor": stored }));
             assert_eq!(window.spec.workflow_texts().0.is_some(), kept, "{own:?} {stored:?}");
         }
     }

@@ -59,6 +59,22 @@ impl Duty {
         (!workflow.start.came_to_nothing() && is_past(at, facts)).then_some(at)
     }
 
+    /// What became of the start its workflow tells, which was not read since: the vendor's scheduler may have run the window
+    /// while nobody was there.
+    pub(super) fn tells_of_start(&self, record: &Record) -> bool {
+        let start = &record.activation;
+        let by_vendor = start.is_pending() && start.called_at.is_some() && start.attempted_at.is_none();
+        by_vendor && self.workflow.as_ref().is_some_and(|workflow| workflow.id.is_some() && workflow.start.is_open())
+    }
+
+    /// The vendor made the start, and nobody has read the channel from then on: only the workflow tells of it.
+    pub(super) fn ran_unseen(&self, record: &Record, facts: &Facts) -> bool {
+        let start = &record.activation;
+        let by_vendor = start.is_pending() && start.attempted_at.is_none() && self.made.is_some_and(|m| m.is_spent());
+        let read_since = facts.memory.reading_since;
+        by_vendor && start.called_at.is_some_and(|at| read_since.is_none_or(|since| since > at))
+    }
+
     /// The same for its stop.
     pub(super) fn stopped_by_vendor(&self, facts: &Facts) -> Option<Timestamp> {
         let workflow = self.workflow.as_ref()?;
@@ -390,10 +406,11 @@ fn holds_up(index: usize, interval: Interval, drafts: &[Draft], facts: &Facts, a
     let Some(workflow) = workflow_of(index, drafts).filter(|_| in_the_way(index, interval, drafts, facts)) else {
         return false;
     };
-    let start = workflow.start.slot.time;
-    if workflow.id.is_some() {
-        return true;
-    }
+    workflow.id.is_some() || about(workflow.start.slot.time, facts, alarm)
+}
+
+/// Whether now is about the time of a start that can neither be read nor cancelled.
+fn about(start: Timestamp, facts: &Facts, alarm: &mut Alarm) -> bool {
     let (from, until) = (sooner(start, facts.timings.reading_fresh), later(start, facts.timings.step_in_unknown));
     alarm.at(from);
     alarm.at(until);
@@ -440,7 +457,7 @@ fn by_whom(workflow: &Registration, block: &Block, facts: &Facts, alarm: &mut Al
     }
     if workflow.id.is_none() && workflow.start.slot.time != block.interval.start {
         // Made for another time, if it was made at all, and nobody can change it.
-        return Starter::Here;
+        return if about(workflow.start.slot.time, facts, alarm) { Starter::Nobody } else { Starter::Here };
     }
     let patience = match workflow.id {
         Some(_) => facts.timings.step_in_start,
@@ -448,14 +465,11 @@ fn by_whom(workflow: &Registration, block: &Block, facts: &Facts, alarm: &mut Al
     };
     let until = later(workflow.start.slot.time.min(block.interval.start), patience);
     alarm.at(until);
-    match (facts.now < until, &workflow.id) {
-        // The time that stands there is ours from before an edit that did not get through.
-        (true, Some(_)) if workflow.start.slot.time > block.interval.start && requests::is_as_asked(workflow) => {
-            Starter::Nobody
-        }
-        (true, _) => Starter::Vendor,
-        (false, Some(_)) => Starter::Nobody,
-        (false, None) => Starter::Here,
+    match workflow.id {
+        // It is cancelled and read back first.
+        Some(_) if requests::is_overdue(workflow, block.interval.start, facts) => Starter::Nobody,
+        None if facts.now >= until => Starter::Here,
+        _ => Starter::Vendor,
     }
 }
 
@@ -466,10 +480,7 @@ fn foreign_first(draft: &Draft, facts: &Facts, alarm: &mut Alarm) -> Starter {
     };
     let foreign = draft.record.foreign.as_ref().and_then(|id| scheduler.showing(id)).map(|s| &s.workflow);
     let Some(start) = foreign.map(|workflow| workflow.start.slot.time) else { return Starter::Here };
-    let (from, until) = (sooner(start, facts.timings.reading_fresh), later(start, facts.timings.step_in_unknown));
-    alarm.at(from);
-    alarm.at(until);
-    if (from..until).contains(&facts.now) { Starter::Nobody } else { Starter::Here }
+    if about(start, facts, alarm) { Starter::Nobody } else { Starter::Here }
 }
 
 /// A workflow of somebody else's that would start the channel in this time.
