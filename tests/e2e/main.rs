@@ -131,6 +131,7 @@ programme! {
         case_73_the_vendor_has_the_text_with_the_marker_and_the_object_as_it_was_written,
         suspended_its_workflow_is_cancelled_and_resumed_it_has_another,
         a_workflow_that_is_taken_over_is_the_windows_own_from_then_on,
+        overlapping_windows_have_one_workflow_and_one_session,
         the_accounts_executor_holds_where_the_window_names_none,
         killed_through_the_whole_window_the_vendor_runs_it_and_the_next_process_reports_it;
     delegation_ends:

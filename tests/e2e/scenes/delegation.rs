@@ -168,6 +168,32 @@ pub(crate) async fn a_workflow_that_is_taken_over_is_the_windows_own_from_then_o
     assert_eq!((&*workflow.id, workflow.description.as_deref()), (&*id, Some("By hand")));
 }
 
+/// The vendor is told of the time that both of them want together, and of each change of that.
+pub(crate) async fn overlapping_windows_have_one_workflow_and_one_session() {
+    let stage = Stage::open("delegated-overlap").await;
+    let cinema = stage.channel("cinema").await;
+    let start = in_seconds(11);
+    let (first_stop, stop) = (plus(start, 3), plus(start, 5));
+    let matinee = stage.window("matinee", &cinema).by_the_vendor().between(start, first_stop).create().await;
+    matinee.until("it is registered", registered("True", "Registered")).await;
+    let premiere = stage.window("premiere", &cinema).by_the_vendor();
+    let premiere = premiere.between(plus(start, 2), stop).create().await;
+    let carried = premiere.until("the other bears its workflow", registered("True", "CarriedByAnother")).await;
+    let told = condition(&carried, "Registered").unwrap();
+    assert!(told.message.contains(&matinee.full_name()), "{}", told.message);
+
+    matinee.reaches("Finished").await;
+    assert!(cinema.is_on().await, "the other goes on");
+    premiere.reaches("Finished").await;
+    let changes = cinema.changes().await;
+    let sent: Vec<(Operation, &Value)> = changes.iter().skip(1).map(|call| (call.operation, body(call))).collect();
+    let longer = json!({ "deactivation": { "time_utc": stop.as_second() } });
+    assert_eq!(sent, [(Operation::ScheduleUpdate, &longer)]);
+    assert_eq!(cinema.workflow().await.deactivation.time_utc, stop.as_second());
+    cinema.was_left_alone().await;
+    assert_eq!(cinema.report().await.sessions, 1);
+}
+
 /// What the account says holds for windows that say nothing, and for none that does; and it is settled when a window is
 /// first seen.
 pub(crate) async fn the_accounts_executor_holds_where_the_window_names_none() {
