@@ -26,6 +26,7 @@ programme! {
         killed_around_the_call_the_standby_starts_once_with_the_real_times;
     workflows:
         case_26_killed_at_every_step_of_a_workflow_one_stands_for_the_window_and_one_starts_it,
+        killed_at_every_step_of_the_workflow_of_two_merged_windows_one_stands_for_both,
         case_26_killed_twice_around_a_workflow_one_stands_for_the_window_and_one_starts_it,
         frozen_at_every_step_of_a_workflow_and_woken_after_the_takeover_it_does_nothing_twice;
     amid:

@@ -53,8 +53,8 @@ pub(crate) async fn case_51_deleted_under_retain_the_last_event_names_the_workfl
     let last = window.is_gone().await;
     let stop = &last.status().deactivation.time;
     let note = eventually("an event tells what stays", async || {
-        let notes = window.events().await.into_iter().filter_map(|event| event.note);
-        notes.last().filter(|note| note.contains(&before.id))
+        let mut notes = window.events().await.into_iter().filter_map(|event| event.note);
+        notes.next_back().filter(|note| note.contains(&before.id))
     })
     .await;
     assert!(note.contains(&format!("its stop at {stop}")), "{note}");

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use futures::StreamExt;
 use futures::stream;
 use jiff::Timestamp;
+use jobstartstop::api::JobStartStopStatus;
 use jobstartstop::controller::Step;
 use serde_json::json;
 use simulator::{FiringOutcome, Operation, TaskKind, TaskState, WorkflowReport};
@@ -16,7 +17,7 @@ use testbed::Operator;
 
 use super::struck::{Mode, Struck};
 use super::{A_FIFTH, FAILPOINTS, ends, leads};
-use crate::harness::{Channel, Stage, Window, eventually, in_seconds, plus, registered};
+use crate::harness::{Channel, Stage, Window, condition, eventually, in_seconds, plus};
 
 /// Cells played at once.
 const AT_ONCE: usize = 10;
@@ -35,6 +36,8 @@ struct Cell {
     at: Vec<Step>,
     mode: Mode,
     listed: bool,
+    /// Two windows that overlap, in place of one.
+    merged: bool,
 }
 
 struct Row {
@@ -48,9 +51,15 @@ struct Row {
 pub(crate) async fn case_26_killed_at_every_step_of_a_workflow_one_stands_for_the_window_and_one_starts_it() {
     let cells = Step::OF_WORKFLOWS.iter().flat_map(|step| {
         let at = vec![*step];
-        [Cell { at: at.clone(), mode: Mode::Takeover, listed: true }, Cell { at, mode: Mode::Restart, listed: false }]
+        let listed = Cell { at: at.clone(), mode: Mode::Takeover, listed: true, merged: false };
+        [listed, Cell { at, mode: Mode::Restart, listed: false, merged: false }]
     });
     sweep(cells).await;
+}
+
+pub(crate) async fn killed_at_every_step_of_the_workflow_of_two_merged_windows_one_stands_for_both() {
+    let cell = |step: &Step| Cell { at: vec![*step], mode: Mode::Takeover, listed: true, merged: true };
+    sweep(Step::OF_WORKFLOWS.iter().map(cell)).await;
 }
 
 /// The one that comes next is killed as well, a step further or at the same one, and a third comes.
@@ -66,12 +75,13 @@ pub(crate) async fn case_26_killed_twice_around_a_workflow_one_stands_for_the_wi
         [Step::C2Checked, Step::C3Sent],
         [Step::C4Answered, Step::C5ToWrite],
     ];
-    let cell = |at: [Step; 2], listed| Cell { at: at.to_vec(), mode: Mode::Restart, listed };
+    let cell = |at: [Step; 2], listed| Cell { at: at.to_vec(), mode: Mode::Restart, listed, merged: false };
     sweep(twice.into_iter().flat_map(|at| [cell(at, true), cell(at, false)])).await;
 }
 
 pub(crate) async fn frozen_at_every_step_of_a_workflow_and_woken_after_the_takeover_it_does_nothing_twice() {
-    sweep(Step::OF_WORKFLOWS.iter().map(|step| Cell { at: vec![*step], mode: Mode::WakeUp, listed: true })).await;
+    let cell = |step: &Step| Cell { at: vec![*step], mode: Mode::WakeUp, listed: true, merged: false };
+    sweep(Step::OF_WORKFLOWS.iter().map(cell)).await;
 }
 
 /// Plays these cells and prints how they went.
@@ -106,22 +116,25 @@ async fn play(cell: Cell) -> Row {
     for operation in ["schedule_create", "schedule_update", "schedule_cancel"] {
         channel.fault(operation, json!({ "effect": "latency", "ms": 300 })).await;
     }
-    let (step, later) = cell.at.split_first().unwrap();
-    let first = Struck::launch(&stage, *step, cell.mode, A_FIFTH).await;
+    let (point, later) = cell.at.split_first().unwrap();
+    let deed = deed(*point);
+    let first = Struck::launch(&stage, *point, cell.mode, A_FIFTH).await;
     leads(&first.operator).await;
     let standby = match cell.mode {
         Mode::Restart => None,
         Mode::Takeover | Mode::WakeUp => Some(stage.launch(FAILPOINTS, A_FIFTH, &[]).await),
     };
-    let (start, stop) = times(deed(*step), cell.at.len());
-    let window = stage.window("news", &channel).by_the_vendor().between(start, stop).create().await;
-    let stop = act(deed(*step), &window, stop).await;
+    let (start, stop) = times(deed, cell.at.len());
+    let windows = book(&stage, &channel, cell.merged, start, stop).await;
+    let stop = act(deed, &windows, stop).await;
     first.is_hit().await;
     let _last = match standby {
         Some(standby) => first.makes_way_for(standby).await,
-        None => restarted(&stage, later, &window, deed(*step)).await,
+        None => restarted(&stage, later, &windows, deed).await,
     };
-    window.reaches(last_phase(deed(*step))).await;
+    for window in &windows {
+        window.reaches(last_phase(deed)).await;
+    }
     let what = format!("{cell:?}");
     let workflows = over(&what, &channel, &foreign).await;
     let all = channel.workflows().await;
@@ -130,11 +143,22 @@ async fn play(cell: Cell) -> Row {
     assert!(!channel.asked_about(&foreign).await.iter().any(touched), "{what}");
     assert_eq!(channel.report().await.restarts, 0, "{what}: started while it was on");
     assert!(!channel.is_on().await, "{what}: left on");
-    if deed(*step) == Deed::Change {
+    if deed == Deed::Change {
         let stops: Vec<_> = workflows.iter().map(|workflow| workflow.deactivation.time_utc).collect();
         assert_eq!(stops, [stop.as_second()], "{what}: the edited stop");
     }
     row(cell, &channel, &workflows).await
+}
+
+/// One window, or two that overlap, from start to stop.
+async fn book(stage: &Stage, channel: &Channel, merged: bool, start: Timestamp, stop: Timestamp) -> Vec<Window> {
+    let window = |name| stage.window(name, channel).by_the_vendor();
+    if merged {
+        let first = window("first").between(start, plus(stop, -1)).create().await;
+        vec![first, window("second").between(plus(start, 1), stop).create().await]
+    } else {
+        vec![window("news").between(start, stop).create().await]
+    }
 }
 
 /// Far enough ahead that a window is registered when one or two leases have run out.
@@ -152,27 +176,35 @@ fn last_phase(deed: Deed) -> &'static str {
     if deed == Deed::Cancel { "Cancelled" } else { "Finished" }
 }
 
-/// Does to a registered window what its process is to be struck at. Returns its stop from then on.
-async fn act(deed: Deed, window: &Window, stop: Timestamp) -> Timestamp {
+/// Does to registered windows what their process is to be struck at. Returns the last stop from then on.
+async fn act(deed: Deed, windows: &[Window], stop: Timestamp) -> Timestamp {
     if deed == Deed::Make {
         return stop;
     }
-    window.until("it is registered", registered("True", "Registered")).await;
+    for window in windows {
+        let stands = |status: &JobStartStopStatus| condition(status, "Registered").is_some_and(|c| c.status == "True");
+        window.until("a workflow stands for it", stands).await;
+    }
     if deed == Deed::Cancel {
-        window.edit(json!({ "cancel": true })).await;
+        for window in windows {
+            window.edit(json!({ "cancel": true })).await;
+        }
         return stop;
     }
     let later = plus(stop, 3);
-    window.edit(json!({ "deactivation": { "time": later } })).await;
+    if let Some(window) = windows.last() {
+        window.edit(json!({ "deactivation": { "time": later } })).await;
+    }
     later
 }
 
 /// Those that come next, each struck at its step if the window comes to that once more, and a last one that is not.
-async fn restarted(stage: &Stage, at: &[Step], window: &Window, deed: Deed) -> Vec<Operator> {
+async fn restarted(stage: &Stage, at: &[Step], windows: &[Window], deed: Deed) -> Vec<Operator> {
     for step in at {
         let next = Struck::launch(stage, *step, Mode::Restart, A_FIFTH).await;
-        let over = async || (next.was_hit() || window.status().phase == last_phase(deed)).then_some(());
-        eventually(&format!("{step}, or the window is over"), over).await;
+        let all_over = || windows.iter().all(|window| window.status().phase == last_phase(deed));
+        let over = async || (next.was_hit() || all_over()).then_some(());
+        eventually(&format!("{step}, or all is over"), over).await;
         if !next.was_hit() {
             return vec![next.operator];
         }
@@ -226,15 +258,15 @@ impl Row {
 
 fn table(rows: &[Row]) -> String {
     let mut text = String::from(
-        "\n| struck at | then | list | asked to make | stood | started by the vendor | started here |\n\
-         | --- | --- | --- | --- | --- | --- | --- |\n",
+        "\n| struck at | then | list | windows | asked to make | stood | started by the vendor | started here |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for Row { cell, creates, standing, started_by_vendor, started_here } in rows {
         let at = cell.at.iter().map(|step| step.as_str()).collect::<Vec<_>>().join(", ");
-        let (mode, list) = (cell.mode, if cell.listed { "yes" } else { "no" });
+        let (mode, list, windows) = (cell.mode, if cell.listed { "yes" } else { "no" }, 1 + u8::from(cell.merged));
         let _ = writeln!(
             text,
-            "| {at} | {mode:?} | {list} | {creates} | {standing} | {started_by_vendor} | {started_here} |"
+            "| {at} | {mode:?} | {list} | {windows} | {creates} | {standing} | {started_by_vendor} | {started_here} |"
         );
     }
     text
