@@ -18,6 +18,7 @@ use super::draft::Draft;
 use super::facts::{Facts, later, sooner};
 use super::{Alarm, Entry};
 use crate::ids::WorkflowId;
+use crate::quota::COUNTED;
 use crate::reason::Reason;
 use crate::record::{Record, TaskState, Trouble};
 use crate::registration::{Executor, Grant, Half, Registration, Slot};
@@ -118,10 +119,9 @@ pub(super) fn duties(drafts: &mut [Draft], facts: &Facts, alarm: &mut Alarm) -> 
     let blocks = blocks(drafts, facts);
     for index in 0..drafts.len() {
         let bears = blocks.iter().any(|block| block.holder == Some(index));
-        if !bears && handed_over(index, drafts) {
-            if let Some(draft) = drafts.get_mut(index) {
-                draft.record.registration = None;
-            }
+        let handed = !bears && handed_over(index, drafts);
+        if let Some(draft) = drafts.get_mut(index).filter(|_| handed) {
+            draft.record.registration = None;
         }
     }
     (0..drafts.len()).map(|index| duty(index, &blocks, drafts, facts, alarm)).collect()
@@ -159,7 +159,7 @@ pub(super) fn see_to(drafts: &mut [Draft], facts: &Facts, alarm: &mut Alarm) -> 
         }
     }
     for draft in drafts.iter_mut() {
-        requests::tell_missing(draft);
+        requests::tell_over(draft, facts);
     }
     asking
 }
@@ -533,10 +533,13 @@ fn room(grant: Grant) -> Result<(), Trouble> {
     match grant {
         Grant::Granted => Ok(()),
         Grant::Making => waits("A later window of the account makes room for this one.".to_owned()),
-        Grant::Waits(before) => waits(format!(
-            "{before} sooner windows of the account take all the pending starts that its scheduler takes \
-             (limits.pendingActivations); this one is registered when it is among them."
-        )),
+        Grant::Waits(before) => {
+            let so_many = if before as usize >= COUNTED { format!("{before} or more") } else { before.to_string() };
+            waits(format!(
+                "{so_many} sooner windows of the account go first: the Live API's scheduler takes so many pending starts \
+                 (limits.pendingActivations). This one is registered when it is among them."
+            ))
+        }
     }
 }
 

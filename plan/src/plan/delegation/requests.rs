@@ -8,7 +8,7 @@ use crate::plan::draft::Draft;
 use crate::plan::facts::{Facts, later, sooner};
 use crate::plan::{Alarm, Place, Want};
 use crate::reason::Reason;
-use crate::record::Trouble;
+use crate::record::{TaskState, Trouble};
 use crate::registration::{Grant, Half, Marker, Registration, Slot, Texts};
 use crate::scheduler::{Change, Scheduler, WorkflowAnswer, WorkflowOp};
 use crate::timeline::Interval;
@@ -364,8 +364,8 @@ fn make(
     }
     let stored = draft.entry.registered.as_ref();
     if stored.is_some_and(|stored| stored.marker == workflow.marker && stored.by == workflow.by) {
-        let Registration { marker, tells, asked: (start, stop), .. } = workflow;
-        let op = WorkflowOp::Create { marker: marker.clone(), start: *start, stop: *stop, tells: *tells };
+        let (start, stop) = workflow.asked;
+        let op = WorkflowOp::Create { marker: workflow.marker.clone(), start, stop, tells: workflow.tells() };
         asking.wish(draft, facts.now, op, facts);
     }
     still_refused(draft)
@@ -387,7 +387,6 @@ fn record(draft: &mut Draft, wanted: &Wanted, facts: &Facts) -> Registration {
         start: Half::pending(wanted.start),
         stop: Half::pending(wanted.stop),
         asked: (wanted.start, wanted.stop),
-        tells: !texts.url.is_empty(),
         texts,
         gone: false,
         withdrawn: false,
@@ -469,27 +468,41 @@ fn dropped(draft: &Draft, wanted: &Wanted) -> Option<Trouble> {
     let id = workflow.id.as_ref()?;
     let unmoved = workflow.asked == (wanted.start, wanted.stop);
     let dropped = (workflow.gone || workflow.start.came_to_nothing()) && !workflow.withdrawn && unmoved;
-    let what = match workflow.start.state.filter(|_| !workflow.gone) {
-        Some(state) => format!("its start is {}", state.as_str()),
-        None => "it is not there any more".to_owned(),
-    };
-    let message =
-        format!("Workflow {id} came to nothing at the Live API's scheduler: {what}. The calls are made here.");
+    let what = if workflow.gone { "not there any more" } else { word(&workflow.start) };
+    let message = format!(
+        "Workflow {id} came to nothing at the Live API's scheduler: its start is {what}. The calls are made here."
+    );
     dropped.then_some(Trouble { reason: Reason::DroppedByVendor, message })
 }
 
-/// Whose window came to nothing at the vendor, where no block says so any more.
-pub(super) fn tell_missing(draft: &mut Draft) {
+/// What is to be said of a workflow of which nothing more comes, where no block says so any more.
+pub(super) fn tell_over(draft: &mut Draft, facts: &Facts) {
     let Some(workflow) = draft.record.registration.as_deref() else { return };
-    let news = workflow.id.is_some() && !workflow.withdrawn && (workflow.gone || workflow.start.came_to_nothing());
-    let told = draft.record.registered.as_ref().is_some_and(|told| {
-        matches!(told.reason, Reason::DroppedByVendor | Reason::VendorStartMissing | Reason::VendorStopMissing)
-    });
-    if news && !told {
-        let id = workflow.id.as_ref().map_or("", WorkflowId::as_str);
-        let message = format!("Workflow {id} came to nothing at the Live API's scheduler. The calls are made here.");
+    let Some(id) = workflow.id.as_ref() else { return };
+    let told = draft.record.registered.as_ref().map(|told| told.reason);
+    let (start, stop) = (&workflow.start, &workflow.stop);
+    let stands = if workflow.gone {
+        "it is not there any more".to_owned()
+    } else {
+        format!("its start is {}, its stop {}", word(start), word(stop))
+    };
+    if told == Some(Reason::CancellingWorkflow) && !super::binds(&draft.record, facts) {
+        // As it was read back, whatever that is.
+        let message = format!("Workflow {id} was cancelled at the Live API's scheduler: {stands}.");
+        draft.record.registered = Some(Trouble { reason: Reason::Cancelled, message });
+        return;
+    }
+    let missing = [Reason::DroppedByVendor, Reason::VendorStartMissing, Reason::VendorStopMissing];
+    let news = !workflow.withdrawn && (workflow.gone || start.came_to_nothing());
+    if news && !told.is_some_and(|told| missing.contains(&told)) {
+        let message =
+            format!("Workflow {id} came to nothing at the Live API's scheduler: {stands}. The calls are made here.");
         draft.record.registered = Some(Trouble { reason: Reason::DroppedByVendor, message });
     }
+}
+
+fn word(half: &Half) -> &'static str {
+    half.state.map_or("in a state that nobody knows", TaskState::as_str)
 }
 
 /// Takes over the workflow that its owner names.
@@ -524,7 +537,6 @@ fn adopt(draft: &mut Draft, facts: &Facts, asking: &mut Asking) -> Option<Troubl
         asked: (shown.start.slot, shown.stop.slot),
         start: shown.start,
         stop: shown.stop,
-        tells: !shown.texts.url.is_empty(),
         texts: shown.texts,
         gone: false,
         withdrawn: false,

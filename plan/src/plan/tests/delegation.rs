@@ -117,6 +117,9 @@ fn case_74_after_a_cancel_both_tasks_are_read_back_before_it_is_said() {
     rig.until(51);
     assert_eq!(rig.tasks("w"), "cancelled Cancelled | cancelled Cancelled");
     assert_eq!(rig.stands(), ["cancelled 1000 | cancelled 2000"]);
+    let told = rig.record("w").registered.clone().unwrap();
+    assert_eq!(told.reason, Reason::Cancelled);
+    assert!(told.message.contains("its start is cancelled, its stop cancelled"), "{}", told.message);
     let ops: Vec<&str> = rig.vendor.log.iter().map(|(_, op)| op.as_str()).collect();
     assert_eq!(ops, ["list_workflows", "schedule", "cancel_workflow", "read_workflow"]);
     rig.until(3000);
