@@ -125,6 +125,30 @@ programme! {
         a_wait_that_is_in_vain_ends_with_a_code_of_its_own,
         kubectl_finds_it_as_a_plugin_and_completes_names,
         a_release_lets_go_what_no_operator_will_and_is_refused_while_one_leads;
+    delegation:
+        a_whole_life_is_registered_once_and_its_calls_are_the_vendors,
+        case_67_on_air_an_edit_sends_the_vendor_the_stop_alone_and_one_of_the_start_never_leaves,
+        case_73_the_vendor_has_the_text_with_the_marker_and_the_object_as_it_was_written,
+        suspended_its_workflow_is_cancelled_and_resumed_it_has_another,
+        a_workflow_that_is_taken_over_is_the_windows_own_from_then_on,
+        overlapping_windows_have_one_workflow_and_one_session,
+        the_accounts_executor_holds_where_the_window_names_none,
+        killed_through_the_whole_window_the_vendor_runs_it_and_the_next_process_reports_it;
+    delegation_ends:
+        case_74_cancelled_both_ends_are_read_back_before_it_is_said,
+        case_51_deleted_under_retain_the_last_event_names_the_workflow_and_its_stop_and_both_stay,
+        deleted_on_air_under_stop_the_channel_is_off_before_its_workflow_is_touched,
+        deleted_before_its_start_its_workflow_is_cancelled_before_it_goes;
+    delegation_vendor:
+        case_69_a_scheduler_that_is_not_enabled_is_told_at_once_and_the_window_is_run_here,
+        case_69_a_job_that_is_not_static_is_told_when_it_is_applied_and_no_workflow_is_asked_for,
+        case_28_a_workflow_whose_answer_was_dropped_is_found_in_the_list_and_not_made_twice,
+        case_28_without_a_list_a_workflow_whose_answer_was_dropped_is_unknown_and_not_made_twice,
+        case_37_a_foreign_workflow_of_the_same_job_is_untouched_through_a_life_and_a_deletion,
+        case_52_beside_a_foreign_workflow_of_the_same_time_none_is_made_and_both_are_told,
+        case_68_eight_windows_are_registered_six_at_a_time_and_all_run_by_the_vendor,
+        a_stop_that_the_vendor_leaves_out_is_made_here,
+        a_start_that_the_vendor_leaves_out_is_cancelled_there_and_made_here;
     cancelling:
         before_the_start_both_ends_are_cancelled,
         on_air_the_stream_stays_on_and_that_is_shown,

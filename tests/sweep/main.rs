@@ -1,5 +1,6 @@
-//! The kill sweep: real operators on a real kube-apiserver, ended at every step of a start and of a stop, frozen, doubled,
-//! and left without what they stand on. Whatever happens, each window is started once and its stop is made.
+//! The kill sweep: real operators on a real kube-apiserver, ended at every step of a start, of a stop, and of a workflow at
+//! the vendor's own scheduler, frozen, doubled, and left without what they stand on. Whatever happens, each window is
+//! started once and its stop is made.
 //!
 //! The operator's own times run at a twentieth, the election's at a fifth: a lease of 3 s, a renew deadline of 2 s, calls
 //! of at most 1 s. A few scenes have the real times.
@@ -23,6 +24,11 @@ programme! {
         frozen_at_every_step_and_woken_after_the_takeover_it_does_nothing_twice,
         case_25_killed_twice_a_window_is_started_once_and_stopped,
         killed_around_the_call_the_standby_starts_once_with_the_real_times;
+    workflows:
+        case_26_killed_at_every_step_of_a_workflow_one_stands_for_the_window_and_one_starts_it,
+        killed_at_every_step_of_the_workflow_of_two_merged_windows_one_stands_for_both,
+        case_26_killed_twice_around_a_workflow_one_stands_for_the_window_and_one_starts_it,
+        frozen_at_every_step_of_a_workflow_and_woken_after_the_takeover_it_does_nothing_twice;
     amid:
         case_25_killed_amid_many_calls_each_window_is_started_once_and_stopped;
     crowd:

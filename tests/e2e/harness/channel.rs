@@ -33,11 +33,17 @@ impl Channel {
 
     /// The switches received so far. Those that no one may ever call are refused right here.
     pub(crate) async fn calls(&self) -> Calls {
-        let log: Log = self.vendor.get(&format!("/control/calls?job={}", self.id)).await.unwrap();
-        let of = |operation| log.calls.iter().filter(|call| call.operation == operation).cloned().collect::<Vec<_>>();
+        let log = self.log().await;
+        let of = |operation| log.iter().filter(|call| call.operation == operation).cloned().collect::<Vec<_>>();
         let forbidden = [of(Operation::Stop), of(Operation::Cancel)].concat();
         assert!(forbidden.is_empty(), "{}: {forbidden:?}", self.id);
         Calls { activate: of(Operation::Activate), deactivate: of(Operation::Deactivate) }
+    }
+
+    /// Every call received so far.
+    pub(super) async fn log(&self) -> Vec<Call> {
+        let log: Log = self.vendor.get(&format!("/control/calls?job={}", self.id)).await.unwrap();
+        log.calls
     }
 
     /// So many activates and deactivates were received, and no activate cut a session short.

@@ -104,7 +104,7 @@ pub(crate) async fn vendor() -> &'static Simulator {
 pub(crate) async fn another_vendor() -> Simulator {
     let start = || {
         // Each scene books more channels than the vendor lets go on at once, in an account of its own.
-        let args = TURNING.into_iter().chain(["--simultaneous-activations", "0"]);
+        let args = TURNING.into_iter().chain(["--simultaneous-activations", "0", "--scheduler-list"]);
         Simulator::start(&Run::new().unwrap(), args).unwrap()
     };
     blocking(start).await

@@ -7,6 +7,7 @@ mod operator;
 #[macro_use]
 mod programme;
 mod recorder;
+mod scheduler;
 mod stage;
 mod window;
 
@@ -22,8 +23,9 @@ pub(crate) use house::{
 pub(crate) use operator::{Watched, get, killed, restarted};
 pub(crate) use programme::{Scene, play_to_end};
 pub(crate) use recorder::Record;
+pub(crate) use scheduler::body;
 pub(crate) use stage::Stage;
-pub(crate) use window::{Window, condition, on_air, phase, ready};
+pub(crate) use window::{Window, condition, on_air, phase, ready, registered, shows};
 
 /// How long a scene waits for what must come: much longer than it takes, for machines that have much else to do.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -44,7 +44,7 @@ const AT_ONCE: usize = 12;
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
 
 /// Parts whose scenes are played alone, since each of them is a crowd itself.
-const ALONE: [&str; 3] = ["crowd::", "amid::", "steps::"];
+const ALONE: [&str; 4] = ["crowd::", "amid::", "steps::", "workflows::"];
 
 /// Parts whose scenes start many processes, or make many objects: each takes the places of so many others.
 const BUSY: (&str, usize) = ("http", 4);

@@ -47,7 +47,7 @@ pub(crate) struct Stage {
     /// The key that the vendor accepts; no other scene has it.
     pub(crate) key: String,
     ground: Arc<Ground>,
-    vendor: &'static Simulator,
+    pub(super) vendor: &'static Simulator,
     more_namespaces: Mutex<Vec<String>>,
 }
 
@@ -348,6 +348,11 @@ impl<'a> Booking<'a> {
     pub(crate) fn between(self, start: Timestamp, stop: Timestamp) -> Self {
         let times = json!({ "activation": { "time": start }, "deactivation": { "time": stop } });
         self.with(times)
+    }
+
+    /// Run by the vendor's own scheduler.
+    pub(crate) fn by_the_vendor(self) -> Self {
+        self.with(json!({ "executor": "LiveScheduler" }))
     }
 
     /// With more of a spec.

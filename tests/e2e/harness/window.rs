@@ -171,6 +171,16 @@ pub(crate) fn ready<'a>(status: &'a str, reason: &'a str) -> impl Fn(&JobStartSt
     shows("Ready", status, reason)
 }
 
-fn shows<'a>(kind: &'a str, status: &'a str, reason: &'a str) -> impl Fn(&JobStartStopStatus) -> bool + use<'a> {
+/// Shows this Registered status, for this reason.
+pub(crate) fn registered<'a>(status: &'a str, reason: &'a str) -> impl Fn(&JobStartStopStatus) -> bool + use<'a> {
+    shows("Registered", status, reason)
+}
+
+/// Shows this condition.
+pub(crate) fn shows<'a>(
+    kind: &'a str,
+    status: &'a str,
+    reason: &'a str,
+) -> impl Fn(&JobStartStopStatus) -> bool + use<'a> {
     move |shown| condition(shown, kind).is_some_and(|found| found.status == status && found.reason == reason)
 }

@@ -8,7 +8,9 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::harness::{Stage, eventually, in_seconds, install_definitions, on_air, phase, ready, repository};
+use crate::harness::{
+    Stage, eventually, in_seconds, install_definitions, on_air, phase, ready, registered, repository, shows,
+};
 
 use super::strange::lawless;
 
@@ -181,6 +183,8 @@ pub(crate) async fn case_66_what_was_stored_under_other_rules_can_be_labelled_up
 /// the releases to come.
 pub(crate) async fn what_is_stored_today_is_kept_for_later_versions() {
     let stage = Stage::open("kept").await;
+    // First: a stop that is refused throughout takes all the requests that there are.
+    play_what_is_registered(&stage).await;
     play_every_phase(&stage).await;
     let mut today = BTreeSet::new();
     for kind in ["JobStartStop", "LiveAccount"] {
@@ -281,4 +285,35 @@ async fn play_every_phase(stage: &Stage) {
         window.until(ends, phase(ends)).await;
     }
     going.until("its stop is refused", |status| !status.deactivation.attempted_at.is_empty()).await;
+}
+
+/// Windows of the vendor's own scheduler; none of them comes to its start.
+async fn play_what_is_registered(stage: &Stage) {
+    let limits = json!({ "pendingActivations": 6, "registerAheadDays": 30 });
+    stage.edit_account(json!({ "defaults": { "executor": "Operator" }, "limits": limits })).await;
+    let (hour, two_hours) = (in_seconds(3600), in_seconds(7200));
+    let (three_hours, four_hours) = (in_seconds(10_800), in_seconds(14_400));
+    let (own, taken) = (stage.channel("by-the-vendor").await, stage.channel("taken").await);
+    taken.somebody_schedules(hour, two_hours, "By hand").await;
+    let by_hand = taken.somebody_schedules(three_hours, four_hours, "By hand").await;
+    let every_field = json!({
+        "description": "My Wednesday broadcast",
+        "activation": { "notificationSeconds": 600 },
+        "deactivation": { "notificationSeconds": 600 },
+        "notificationURL": "https://example.com/live/callbacks",
+    });
+    let window = |name, channel, start, stop| stage.window(name, channel).by_the_vendor().between(start, stop);
+    let delegated = window("registered", &own, hour, two_hours).with(every_field).create().await;
+    let withdrawn = window("withdrawn", &own, three_hours, four_hours).create().await;
+    let beside = window("beside-another", &taken, hour, two_hours).create().await;
+    let adopts = json!({ "adoptWorkflowID": by_hand });
+    let adopted = window("adopted", &taken, three_hours, four_hours).with(adopts).create().await;
+    for window in [&delegated, &withdrawn, &adopted] {
+        window.until("it is registered", registered("True", "Registered")).await;
+    }
+    beside.until("they conflict", shows("Conflict", "True", "ForeignWorkflow")).await;
+    withdrawn.edit(json!({ "cancel": true })).await;
+    withdrawn.until("it is cancelled", phase("Cancelled")).await;
+    delegated.edit(json!({ "description": "My Thursday broadcast" })).await;
+    delegated.until("it differs there", shows("Drifted", "True", "VendorCopyDiffers")).await;
 }

@@ -6,9 +6,11 @@ pub(crate) mod doubled;
 pub(crate) mod frozen;
 pub(crate) mod ground;
 pub(crate) mod steps;
+pub(crate) mod struck;
 pub(crate) mod upgrade;
 pub(crate) mod vendor;
 pub(crate) mod watches;
+pub(crate) mod workflows;
 
 use jiff::Timestamp;
 use simulator::Call;

@@ -1,17 +1,17 @@
 //! SIGKILL at every step, then a restart or a takeover; SIGSTOP at every step, and a wake-up after the takeover.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use futures::StreamExt;
 use futures::stream;
 use jiff::Timestamp;
 use jobstartstop::controller::Step;
 use serde_json::json;
-use testbed::{Operator, Signal};
+use testbed::Operator;
 
+use super::struck::{Mode, Struck};
 use super::{A_FIFTH, FAILPOINTS, ends, lateness, leads, was_on_once};
-use crate::harness::{Stage, Window, blocking, eventually, in_seconds};
+use crate::harness::{Stage, Window, eventually, in_seconds};
 
 /// Cells played at once: each has a process or two that do little but wait.
 const AT_ONCE: usize = 10;
@@ -20,16 +20,6 @@ const AT_ONCE: usize = 10;
 const LATE: i64 = 7_000;
 
 const A_WHOLE: &[&str] = &["--lease-divisor", "1"];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    /// Killed; the same command is started again, at once.
-    Restart,
-    /// Killed; another process stands by.
-    Takeover,
-    /// Stopped; another process stands by, and the first one goes on once that leads.
-    WakeUp,
-}
 
 struct Row {
     /// Where the first process was struck, and where those that came after it were.
@@ -122,50 +112,6 @@ async fn cell(at: Vec<Step>, mode: Mode, times: &[&str]) -> Row {
         deactivates: calls.deactivate.len(),
         start_late: lateness(&calls.activate, on),
         stop_late: lateness(&calls.deactivate, off),
-    }
-}
-
-/// A process that ends or stops itself at a step.
-struct Struck {
-    operator: Operator,
-    step: Step,
-    mode: Mode,
-    hit: PathBuf,
-}
-
-impl Struck {
-    async fn launch(stage: &Stage, step: Step, mode: Mode, times: &[&str]) -> Self {
-        let hit = stage.plane().run().unique_path(&format!("hit-{step}"), "");
-        let variable = if mode == Mode::WakeUp { "SWEEP_STOP_AT" } else { "SWEEP_KILL_AT" };
-        let failpoint = [(variable, step.to_string()), ("SWEEP_HIT_FILE", hit.display().to_string())];
-        let operator = stage.launch(FAILPOINTS, times, &failpoint).await;
-        Self { operator, step, mode, hit }
-    }
-
-    fn was_hit(&self) -> bool {
-        std::fs::read_to_string(&self.hit).is_ok_and(|told| told == self.step.as_str())
-    }
-
-    /// Waits until it was struck.
-    async fn is_hit(&self) {
-        let what = format!("{} {:?}: the failpoint is hit", self.step, self.mode);
-        eventually(&what, async || self.was_hit().then_some(())).await;
-        if self.mode != Mode::WakeUp {
-            ends(&self.operator).await;
-        }
-    }
-
-    /// Waits until the other one leads; this one goes on then, if it can.
-    async fn makes_way_for(self, standby: Operator) -> Vec<Operator> {
-        if self.mode != Mode::WakeUp {
-            return vec![standby];
-        }
-        leads(&standby).await;
-        let woken = blocking(move || {
-            self.operator.process().signal(Signal::Continue).unwrap();
-            self.operator
-        });
-        vec![woken.await, standby]
     }
 }
 

@@ -251,6 +251,12 @@ impl Vendor {
                             return WorkflowAnswer::Refused { reason, message };
                         }
                     }
+                    // As the simulator has it, too: there is nothing left to cancel.
+                    WorkflowOp::Cancel { .. }
+                        if ![&workflow.start, &workflow.stop].iter().any(|half| half.is_open()) =>
+                    {
+                        return WorkflowAnswer::NotFound("no such workflow".into());
+                    }
                     WorkflowOp::Cancel { .. } => {
                         for half in [&mut workflow.start, &mut workflow.stop] {
                             if half.state == Some(TaskState::Pending) {
