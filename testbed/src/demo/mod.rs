@@ -34,7 +34,7 @@ pub(crate) struct Args {
     /// fails, and says why. A stop that the Live API's own scheduler loses is made good, and nothing fails
     #[arg(long, value_name = "HOW")]
     sabotage: Option<Sabotage>,
-    /// Who makes the calls of the windows: Operator or LiveScheduler, the Live API's own scheduler
+    /// Who makes the calls of the windows: `Operator`, or `LiveScheduler`, the Live API's own scheduler
     #[arg(long, default_value = Executor::Operator.as_str())]
     executor: Executor,
     /// Leave everything running afterwards, until Ctrl-C

@@ -275,14 +275,15 @@ impl<'a> Judge<'a> {
             return None;
         }
         let late_ms = lateness_ms(received(call), planned);
-        self.made(&what, if operation == Operation::Activate { "started" } else { "stopped" }, late_ms)
+        let done = if operation == Operation::Activate { "started" } else { "stopped" };
+        Some(self.made(&what, done, late_ms))
     }
 
     /// Neither early nor too late.
-    fn made(&mut self, what: &str, done: &'static str, late_ms: f64) -> Option<Made> {
+    fn made(&mut self, what: &str, done: &'static str, late_ms: f64) -> Made {
         self.demand(late_ms >= 0.0, || format!("the call to {what} was {:.1} ms early", -late_ms));
         self.demand(late_ms <= LATE_AT_MOST_MS, || format!("the call to {what} was {late_ms:.0} ms late"));
-        Some(Made { done, late_ms })
+        Made { done, late_ms }
     }
 
     /// Ahead of each call, and after it; each time signed.

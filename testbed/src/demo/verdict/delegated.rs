@@ -185,7 +185,7 @@ impl<'a> Judge<'a> {
             self.faults.push(format!("the Live API's scheduler did not {what}"));
             return None;
         }
-        self.made(&what, done, lateness_ms(at(firing), planned))
+        Some(self.made(&what, done, lateness_ms(at(firing), planned)))
     }
 
     /// The operator called nothing for the channel.
@@ -218,7 +218,7 @@ impl<'a> Judge<'a> {
             (registered.activation.state.as_str(), registered.deactivation.state.as_str())
         });
         self.demand(states == (start, stop), || {
-            format!("its status has its workflow as {:?}, not {start} and {stop}", states)
+            format!("its status has its workflow as {states:?}, not {start} and {stop}")
         });
     }
 
