@@ -88,6 +88,12 @@ fn registration_change(old: Option<&Record>, after: &Record) -> Option<Announcem
         let note = now.message.clone();
         return (!aside).then_some(Announcement { warning: !calm, reason: now.reason, action: "Register", note });
     }
+    let beside = after.foreign.as_ref().filter(|id| old.and_then(|record| record.foreign.as_ref()) != Some(id));
+    if let Some(id) = beside.filter(|_| after.registered.as_ref().is_none_or(|t| t.reason != Reason::ForeignWorkflow)) {
+        let reason = Reason::ForeignWorkflow;
+        let note = format!("Workflow {id} of somebody else stands on the same job, at the same time.");
+        return Some(Announcement { warning: true, reason, action: "Overlap", note });
+    }
     let differs = after.differs.clone().filter(|_| !differed)?;
     Some(Announcement { warning: true, reason: Reason::VendorCopyDiffers, action: "Register", note: differs })
 }

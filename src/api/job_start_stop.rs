@@ -308,6 +308,11 @@ pub struct JobStartStopStatus {
     #[serde(skip_serializing_if = "is_default")]
     pub executor: String,
 
+    /// How many workflows at the Live API's scheduler were recorded for this window so far; each has its number in its
+    /// marker.
+    #[serde(skip_serializing_if = "is_default")]
+    pub workflows: u32,
+
     /// The id that the Live API's scheduler gave the workflow in `registered`, or the last one where there is none now.
     #[serde(rename = "vendorWorkflowID", skip_serializing_if = "is_default")]
     pub vendor_workflow_id: String,
@@ -431,9 +436,10 @@ pub struct TaskStatus {
 /// A workflow at the Live API's scheduler, as this operator made it and last read it.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of the stored object, left out while false")]
 pub struct RegisteredStatus {
-    /// What marks it as this window's: `[jss:…]` at the end of its description has it. The uid of the window that it was
-    /// made for, without the dashes, and after an @ the name of the cluster, where it has one.
+    /// What marks it as this operator's, as `[jss:…]` at the end of its description: the uid of the window that it was made
+    /// for, without the dashes, its number after a dot, and the cluster's name after an @, where it has one.
     #[serde(skip_serializing_if = "is_default")]
     pub marker: String,
 
@@ -441,7 +447,7 @@ pub struct RegisteredStatus {
     #[serde(skip_serializing_if = "is_default")]
     pub by: String,
 
-    /// The how-manieth try to make it, from 1.
+    /// The how-manieth it is of the window that it was made for, from 1.
     #[serde(skip_serializing_if = "is_default")]
     pub attempt: u32,
 
@@ -468,6 +474,10 @@ pub struct RegisteredStatus {
     /// The Live API's scheduler does not have it: it never took it, or has it no more.
     #[serde(skip_serializing_if = "is_default")]
     pub gone: bool,
+
+    /// This operator asked for it to be cancelled.
+    #[serde(skip_serializing_if = "is_default")]
+    pub withdrawn: bool,
 
     /// It made its start when no window wanted that any more, and the channel was read off since.
     #[serde(skip_serializing_if = "is_default")]
@@ -744,6 +754,7 @@ mod tests {
             workflow_id: "d44cf29f4f184757ac0995beb8a0097e".to_owned(),
             deletion_policy: "Stop".to_owned(),
             executor: "LiveScheduler".to_owned(),
+            workflows: 2,
             vendor_workflow_id: "0a7c3b2e9d5f4e1c8b6a7d9e0f1a2b3c".to_owned(),
             registered: Some(RegisteredStatus {
                 marker: "d44cf29f4f184757ac0995beb8a0097e@eu".to_owned(),
@@ -755,6 +766,7 @@ mod tests {
                 notification_url_digest: "85944171f73967e9".to_owned(),
                 notifies: true,
                 gone: true,
+                withdrawn: true,
                 cleared: true,
                 unknown: BTreeMap::new(),
             }),

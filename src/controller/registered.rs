@@ -16,7 +16,8 @@ pub(super) fn read(status: &JobStartStopStatus) -> Option<Registration> {
     let (start, asked_start) = task(&stored.activation, &status.activation)?;
     let (stop, asked_stop) = task(&stored.deactivation, &status.deactivation)?;
     Some(Registration {
-        marker: marker.unwrap_or_else(|| Marker::new(&WindowId::new(status.workflow_id.as_str()), "")),
+        marker: marker
+            .unwrap_or_else(|| Marker::new(&WindowId::new(status.workflow_id.as_str()), "").numbered(stored.attempt)),
         id: id(&status.vendor_workflow_id),
         by: ProcessId::new(stored.by.as_str()),
         attempt: stored.attempt,
@@ -26,6 +27,7 @@ pub(super) fn read(status: &JobStartStopStatus) -> Option<Registration> {
         texts: Texts { description: stored.description_digest.clone(), url: stored.notification_url_digest.clone() },
         tells: stored.notifies,
         gone: stored.gone,
+        withdrawn: stored.withdrawn,
         cleared: stored.cleared,
     })
 }
@@ -64,6 +66,7 @@ pub(super) fn render(registration: &Registration, before: Option<&RegisteredStat
         notification_url_digest: registration.texts.url.clone(),
         notifies: registration.tells,
         gone: registration.gone,
+        withdrawn: registration.withdrawn,
         cleared: registration.cleared,
         unknown: before.unknown,
     }
@@ -129,7 +132,7 @@ mod tests {
     fn registration() -> Registration {
         let (start, stop) = (slot("2026-12-02T13:00:00Z", 600), slot("2026-12-02T15:30:00Z", 0));
         Registration {
-            marker: Marker::new(&WindowId::new("0a-1b"), "prod-eu"),
+            marker: Marker::new(&WindowId::new("0a-1b"), "prod-eu").numbered(2),
             id: Some(WorkflowId::new("f81d4fae7dec11d0a76500a0c91e6bf6")),
             by: ProcessId::new("5b1c"),
             attempt: 2,
@@ -139,6 +142,7 @@ mod tests {
             texts: Texts::of(Some("My Wednesday broadcast"), Some("https://example.com/secret")),
             tells: true,
             gone: true,
+            withdrawn: true,
             cleared: true,
         }
     }
@@ -154,6 +158,7 @@ mod tests {
             let record = Record {
                 registration: Some(Box::new(registration)),
                 foreign: Some(WorkflowId::new("0a")),
+                workflows: 7,
                 cuts: 3,
                 ..record()
             };
@@ -161,7 +166,7 @@ mod tests {
             let stored = scheduled(&serde_json::to_value(&status).unwrap());
             let read = stored_record(&stored).unwrap();
             assert_eq!(read.registration, record.registration);
-            assert_eq!((read.foreign, read.cuts), (record.foreign.clone(), 3));
+            assert_eq!((read.foreign, read.workflows, read.cuts), (record.foreign.clone(), 7, 3));
             assert_eq!(read.executor, Executor::LiveScheduler);
             assert_eq!(stored.acknowledged.registered(), record.registration.as_deref());
             assert_eq!(status_of(&stored, &record), status, "and stored again unchanged");
@@ -173,7 +178,7 @@ mod tests {
         let record = Record { registration: Some(Box::new(registration())), ..record() };
         let status = serde_json::to_value(status_of(&scheduled(&Value::Null), &record)).unwrap();
         assert_eq!(status["vendorWorkflowID"], "f81d4fae7dec11d0a76500a0c91e6bf6");
-        assert_eq!(status["registered"]["marker"], "0a1b@prod-eu");
+        assert_eq!(status["registered"]["marker"], "0a1b.2@prod-eu");
         assert_eq!(
             status["registered"]["activation"],
             json!({
@@ -241,7 +246,7 @@ mod tests {
             stored_record(&scheduled(&status)).unwrap().registration.unwrap()
         };
         let unmarked = with("/registered/marker", json!("no marker"));
-        assert_eq!(unmarked.marker.to_string(), "d44cf29f4f184757ac0995beb8a0097e", "this window's");
+        assert_eq!(unmarked.marker.to_string(), "d44cf29f4f184757ac0995beb8a0097e.2", "this window's");
         assert_eq!(with("/registered/activation/time", json!("soon")).start, registration().start, "its seconds tell");
         let mut timeless = whole.clone();
         timeless["registered"]["activation"] = json!({});
@@ -251,31 +256,18 @@ mod tests {
 
     #[test]
     fn how_it_stands_with_the_vendors_scheduler_is_read_from_the_conditions() {
-        let conditions = |drifted: &str| {
-            json!({
-                "activation": { "state": "pending", "time": "2026-12-02T13:00:00Z" },
-                "conditions": [
-                    condition("Registered", "False", "WaitingForQuota", "Two are sooner."),
-                    condition("Drifted", "True", drifted, "Its description differs."),
-                ],
-            })
-        };
-        let read = |drifted: &str| stored_record(&scheduled(&conditions(drifted))).unwrap();
-        let waits = Trouble { reason: Reason::WaitingForQuota, message: "Two are sooner.".into() };
-        assert_eq!(read("VendorCopyDiffers").registered, Some(waits));
-        let differs = Some("Its description differs.".to_owned());
-        assert_eq!((read("VendorCopyDiffers").differs, read("VendorCopyDiffers").drift), (differs, None));
-        let stopped = Some(Reason::StoppedExternally);
-        assert_eq!((read("StoppedExternally").differs, read("StoppedExternally").drift), (None, stopped));
-    }
-
-    fn condition(kind: &str, status: &str, reason: &str, message: &str) -> Value {
-        json!({
-            "type": kind,
-            "status": status,
-            "reason": reason,
-            "message": message,
-            "lastTransitionTime": "2026-12-02T12:00:00Z",
-        })
+        let told = |reason: Reason, message: &str| Some(Trouble { reason, message: message.into() });
+        for (registered, differs, drift) in [
+            (told(Reason::Registered, "Both calls are its."), None, None),
+            (told(Reason::WaitingForQuota, "Two are sooner."), None, None),
+            (told(Reason::Registered, "Both."), Some("Its description differs.".to_owned()), None),
+            (None, None, Some(Reason::StoppedExternally)),
+        ] {
+            let record = Record { registered, differs, drift, ..record() };
+            let status = serde_json::to_value(status_of(&scheduled(&Value::Null), &record)).unwrap();
+            let read = stored_record(&scheduled(&status)).unwrap();
+            assert_eq!(read.registered, record.registered, "{status}");
+            assert_eq!((read.differs, read.drift), (record.differs, record.drift), "{status}");
+        }
     }
 }

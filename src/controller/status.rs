@@ -71,6 +71,7 @@ pub(super) fn stored_record(stored: &Stored) -> Option<Record> {
         too_many_starts: shown(status, "CapacityShort")
             .is_some_and(|short| short.reason == Reason::TooManyStarts.as_str()),
         executor: executor(stored),
+        workflows: status.workflows,
         registration: registered::read(status).map(Box::new),
         registered: shown(status, "Registered").and_then(said),
         differs: drifted.filter(|drifted| drifted.reason == DIFFERS.as_str()).map(|drifted| drifted.message.clone()),
@@ -157,6 +158,7 @@ pub(super) fn render(
         workflow_id: api::workflow::workflow_id(stored.id.as_str()),
         deletion_policy: stored.spec.deletion_policy.as_str().to_owned(),
         executor: executor_word(stored, before, record),
+        workflows: record.workflows,
         vendor_workflow_id: registered::vendor_id(record, before),
         registered: record
             .registration

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use plan::{
     AccountName, Attempt, Claim, Delegation, Deletion, DeletionPolicy, Executor, HeadsUp, Marker, ObjectName,
-    ProcessId, Record, Texts, Window, WindowId, WindowPlan, WorkflowId,
+    ProcessId, Record, Registration, Texts, Window, WindowId, WindowPlan, WorkflowId,
 };
 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
@@ -344,9 +344,12 @@ impl Stored {
     /// A workflow that another process has recorded since may be there, whatever was planned here.
     fn reckon_with_anothers(&self, newer: &Self, us: Option<&ProcessId>, planned: &mut Record) {
         let Some(theirs) = newer.acknowledged.registered().filter(|theirs| Some(&theirs.by) != us) else { return };
-        let known = self.acknowledged.registered();
-        if known.is_none_or(|known| (&known.by, known.attempt) != (&theirs.by, theirs.attempt)) {
+        let known = [self.acknowledged.registered(), planned.registration.as_deref()];
+        let identity = |registration: &Registration| (registration.by.clone(), registration.marker.clone());
+        if !known.into_iter().flatten().any(|known| identity(known) == identity(theirs)) {
             planned.registration = Some(Box::new(theirs.clone()));
+            // Its number is taken.
+            planned.workflows = planned.workflows.max(theirs.attempt);
         }
     }
 
@@ -393,7 +396,7 @@ pub(super) fn name_of(object: &impl ResourceExt) -> ObjectName {
 
 #[cfg(test)]
 mod tests {
-    use plan::{Half, Registration, Slot, TaskState};
+    use plan::{Half, Slot, TaskState};
     use serde_json::{Value, json};
 
     use super::*;
@@ -409,23 +412,26 @@ mod tests {
         stored
     }
 
+    /// A spec that names this executor; none where that is empty.
+    fn named(executor: &str) -> Value {
+        if executor.is_empty() { json!({}) } else { json!({ "executor": executor }) }
+    }
+
     #[test]
     fn the_object_names_the_executor_before_its_account_and_what_is_stored_before_both() {
         use Executor::{LiveScheduler, Operator};
-        let rows: [(Option<&str>, Option<Executor>, &str, Option<Executor>); 9] = [
-            (None, None, "", None),
-            (None, Some(Operator), "", Some(Operator)),
-            (None, Some(LiveScheduler), "", Some(LiveScheduler)),
-            (Some("Operator"), Some(LiveScheduler), "", Some(Operator)),
-            (Some("LiveScheduler"), Some(Operator), "", Some(LiveScheduler)),
-            (Some("LiveScheduler"), None, "", Some(LiveScheduler)),
-            (None, Some(LiveScheduler), "Operator", Some(Operator)),
-            (None, Some(Operator), "LiveScheduler", Some(LiveScheduler)),
-            (None, None, "LiveScheduler", Some(LiveScheduler)),
-        ];
-        for (own, account, stored, expected) in rows {
-            let spec = own.map_or(json!({}), |own| json!({ "executor": own }));
-            let found = resolved(&spec, &json!({ "executor": stored }), account);
+        for (own, account, stored, expected) in [
+            ("", None, "", None),
+            ("", Some(Operator), "", Some(Operator)),
+            ("", Some(LiveScheduler), "", Some(LiveScheduler)),
+            ("Operator", Some(LiveScheduler), "", Some(Operator)),
+            ("LiveScheduler", Some(Operator), "", Some(LiveScheduler)),
+            ("LiveScheduler", None, "", Some(LiveScheduler)),
+            ("", Some(LiveScheduler), "Operator", Some(Operator)),
+            ("", Some(Operator), "LiveScheduler", Some(LiveScheduler)),
+            ("", None, "LiveScheduler", Some(LiveScheduler)),
+        ] {
+            let found = resolved(&named(own), &json!({ "executor": stored }), account);
             assert_eq!(found.executor(), expected, "{own:?} {account:?} {stored:?}");
             let registers = expected == Some(LiveScheduler);
             assert_eq!(found.window().delegation.is_some(), registers, "{own:?} {account:?} {stored:?}");
@@ -460,14 +466,10 @@ mod tests {
 
     #[test]
     fn a_text_is_kept_only_where_somebody_may_be_told_it() {
-        for (own, stored, kept) in [
-            (Some("Operator"), "", false),
-            (None, "Operator", false),
-            (None, "", true),
-            (Some("LiveScheduler"), "LiveScheduler", true),
-        ] {
-            let spec = own.map_or(json!({}), |own| json!({ "executor": own }));
-            let window = window(&spec, &json!({ "executor": stored }));
+        for (own, stored, kept) in
+            [("Operator", "", false), ("", "Operator", false), ("", "", true), ("LiveScheduler", "LiveScheduler", true)]
+        {
+            let window = window(&named(own), &json!({ "executor": stored }));
             assert_eq!(window.spec.workflow_texts().0.is_some(), kept, "{own:?} {stored:?}");
         }
     }
@@ -476,7 +478,7 @@ mod tests {
         let slot = Slot { time: Timestamp::UNIX_EPOCH, ahead: SignedDuration::ZERO };
         let half = Half { slot, state: Some(TaskState::Pending) };
         Box::new(Registration {
-            marker: Marker::new(&WindowId::new("d44c"), ""),
+            marker: Marker::new(&WindowId::new("d44c"), "").numbered(attempt),
             id: id.map(WorkflowId::new),
             by: ProcessId::new(process),
             attempt,
@@ -486,6 +488,7 @@ mod tests {
             texts: Texts::default(),
             tells: false,
             gone: false,
+            withdrawn: false,
             cleared: false,
         })
     }
@@ -525,6 +528,7 @@ mod tests {
         assert_eq!(planned_after(None, Some(made.clone()), Some(sent.clone())), Some(made));
         assert_eq!(planned_after(None, None, Some(sent)), None, "it was let go of since");
         let (theirs, read) = (registered_by("them", 1, None), registered_by("them", 1, Some("0a")));
-        assert_eq!(planned_after(Some(theirs), None, Some(read)), None, "a workflow of an earlier process, the same");
+        assert_eq!(planned_after(Some(theirs.clone()), None, Some(read.clone())), None, "it is known");
+        assert_eq!(planned_after(None, Some(read.clone()), Some(theirs)), Some(read), "taken over from another window");
     }
 }

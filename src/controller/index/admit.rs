@@ -158,6 +158,11 @@ impl Index {
                 memory.call_sent(verb, &account, windows, attempt, now);
                 LiveRequest::Call { verb, job, id, planned, attempt }
             }
+            // Its answer may be lost, and then it is not known what there is: a read asks whether the outage is over.
+            Want::Workflow { op, .. } if probe && op.changes() => {
+                memory.look_sent(now);
+                LiveRequest::Look { job, id, for_call: false }
+            }
             Want::Workflow { window, op, .. } => {
                 memory.workflow_sent(op.clone(), &account, &window, now);
                 LiveRequest::Workflow(Box::new(Errand { job, id, window, op, described }))

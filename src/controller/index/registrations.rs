@@ -16,7 +16,8 @@ impl Index {
         let quota = self.accounts.get(&window.account).map_or_else(Quota::default, Account::quota);
         let offer = Offer { horizon: quota.ahead, ..Offer::default() };
         // Without a key nothing can be asked, and what stands there stays.
-        let Some(load) = self.loads.get(&window.account) else { return offer };
+        let load = self.loads.get(&window.account).filter(|_| window.delegation.is_some());
+        let Some(load) = load else { return offer };
         let no_list = self.queues.get(load).is_some_and(|queue| queue.workflows.known_missing(now));
         // One that is seen for the first time is told what it will be told in the line.
         let start = self.placed.get(&window.id).map_or_else(|| window.start(), |(_, place)| place.start);

@@ -133,6 +133,26 @@ fn what_changes_something_waits_for_the_lease_and_what_reads_does_not() {
 }
 
 #[test]
+fn a_read_asks_whether_an_outage_is_over_in_place_of_what_changes_something() {
+    let mut rig = Rig::with_limit(6);
+    let (origin, find) = (rig.origin(), WorkflowOp::Find);
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        rig.window(name, 100);
+        let lost = WorkflowAnswer::Lost("closed".to_owned());
+        rig.index.workflow_answered(&origin, (&job(name), &find), at(0), lost, Heard::Outage { retry_after: None });
+    }
+    let load = rig.load();
+    for (op, reads_the_job) in [(cancel(), true), (find, false)] {
+        rig.want("a", op);
+        let admitted = rig.index.admit(&load, at(60), true, false);
+        let [order] = &admitted.orders[..] else { panic!("one goes out") };
+        assert!(order.origin.probe);
+        assert_eq!(matches!(order.request, LiveRequest::Look { .. }), reads_the_job);
+        rig.index.ended(&load, None, true, Heard::Nothing, at(60));
+    }
+}
+
+#[test]
 fn a_workflow_is_made_as_it_is_recorded_and_not_otherwise() {
     let marked = Described::new("[jss:abc.1@eu]".to_owned(), None);
     for (marker, described) in [("abc.1@eu", Some(marked)), ("abc.2@eu", None)] {

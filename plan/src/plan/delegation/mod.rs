@@ -390,10 +390,11 @@ fn holds_up(index: usize, interval: Interval, drafts: &[Draft], facts: &Facts, a
     let Some(workflow) = workflow_of(index, drafts).filter(|_| in_the_way(index, interval, drafts, facts)) else {
         return false;
     };
-    let start = workflow.start.slot.time;
-    if workflow.id.is_some() {
-        return true;
-    }
+    workflow.id.is_some() || about(workflow.start.slot.time, facts, alarm)
+}
+
+/// Whether now is about the time of a start that can neither be read nor cancelled.
+fn about(start: Timestamp, facts: &Facts, alarm: &mut Alarm) -> bool {
     let (from, until) = (sooner(start, facts.timings.reading_fresh), later(start, facts.timings.step_in_unknown));
     alarm.at(from);
     alarm.at(until);
@@ -440,7 +441,7 @@ fn by_whom(workflow: &Registration, block: &Block, facts: &Facts, alarm: &mut Al
     }
     if workflow.id.is_none() && workflow.start.slot.time != block.interval.start {
         // Made for another time, if it was made at all, and nobody can change it.
-        return Starter::Here;
+        return if about(workflow.start.slot.time, facts, alarm) { Starter::Nobody } else { Starter::Here };
     }
     let patience = match workflow.id {
         Some(_) => facts.timings.step_in_start,
@@ -466,10 +467,7 @@ fn foreign_first(draft: &Draft, facts: &Facts, alarm: &mut Alarm) -> Starter {
     };
     let foreign = draft.record.foreign.as_ref().and_then(|id| scheduler.showing(id)).map(|s| &s.workflow);
     let Some(start) = foreign.map(|workflow| workflow.start.slot.time) else { return Starter::Here };
-    let (from, until) = (sooner(start, facts.timings.reading_fresh), later(start, facts.timings.step_in_unknown));
-    alarm.at(from);
-    alarm.at(until);
-    if (from..until).contains(&facts.now) { Starter::Nobody } else { Starter::Here }
+    if about(start, facts, alarm) { Starter::Nobody } else { Starter::Here }
 }
 
 /// A workflow of somebody else's that would start the channel in this time.

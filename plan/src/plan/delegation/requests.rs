@@ -136,11 +136,15 @@ pub(super) fn keep_in_step(draft: &mut Draft, wanted: &Wanted, facts: &Facts, as
             let displaced = room(draft.entry.offer.grant).err().filter(|_| displaces(draft, &workflow, facts));
             if is_overdue(&workflow, wanted.interval.start, facts) || displaced.is_some() {
                 cancel(draft, &mut workflow, facts, asking);
+            } else if looks_around(draft, &workflow, facts) {
+                asking.wish(draft, facts.now, WorkflowOp::Find, facts);
             } else if let Some(due) = read_due(draft, &workflow, facts, alarm) {
                 asking.wish(draft, due, WorkflowOp::Read { id }, facts);
             } else if let Some(op) = update(&workflow, wanted, facts) {
                 asking.wish(draft, changed_again(&workflow, draft, facts), op, facts);
             }
+            let scheduler = facts.memory.scheduler();
+            draft.record.foreign = scheduler.and_then(|s| foreign(s, wanted.interval, facts.entries)).cloned();
             tell_kept(draft, &workflow, wanted, displaced);
         }
     }
@@ -255,6 +259,17 @@ fn is_to_be_read_back(workflow: &Registration, facts: &Facts) -> bool {
         }
         _ => false,
     }
+}
+
+/// Some time ahead of its start all workflows of the job are listed, where there is a list: another cluster's may have come
+/// to stand beside it. That reads it, too.
+fn looks_around(draft: &Draft, workflow: &Registration, facts: &Facts) -> bool {
+    let start = workflow.start.slot.time;
+    let from = sooner(start, facts.timings.preflight_ahead);
+    let ahead = workflow.start.is_open() && from <= facts.now && facts.now < sooner(start, facts.timings.register_by);
+    let scheduler = facts.memory.scheduler();
+    let listed = scheduler.and_then(|scheduler| scheduler.listed).is_some_and(|listed| listed >= from);
+    ahead && !listed && !draft.entry.offer.no_list && !scheduler.is_some_and(listing_fails)
 }
 
 /// When it is to be read: after a change, some time ahead of its start and of its stop, and after each until it shows what
@@ -545,17 +560,20 @@ fn someone_elses(
 
 /// Before a workflow is made those of the job are listed, where there is a list: another cluster may have one for it.
 fn looked_up(draft: &mut Draft, facts: &Facts, asking: &mut Asking) -> bool {
-    const IN_VAIN: u32 = 3;
     let none = Scheduler::default();
     let scheduler = facts.memory.scheduler().unwrap_or(&none);
     let fresh = scheduler.listed.is_some_and(|listed| facts.now < later(listed, facts.timings.believe_answered));
-    let listing_fails =
-        scheduler.failures >= IN_VAIN && scheduler.call.as_ref().is_some_and(|call| call.op == WorkflowOp::Find);
-    let done = fresh || draft.entry.offer.no_list || listing_fails;
+    let done = fresh || draft.entry.offer.no_list || listing_fails(scheduler);
     if !done {
         asking.wish(draft, facts.now, WorkflowOp::Find, facts);
     }
     done
+}
+
+/// The list is asked for, and brings nothing again and again: it is done without.
+fn listing_fails(scheduler: &Scheduler) -> bool {
+    const IN_VAIN: u32 = 3;
+    scheduler.failures >= IN_VAIN && scheduler.call.as_ref().is_some_and(|call| call.op == WorkflowOp::Find)
 }
 
 /// Its last try was refused, and it is too early for another.

@@ -9,6 +9,7 @@ use crate::plan::draft::Draft;
 use crate::plan::facts::{Facts, later, sooner};
 use crate::plan::{Alarm, ReadPurpose, Want, recheck};
 use crate::reading::Reading;
+use crate::record::TaskState;
 
 /// How far the vendor's clock may be ahead of ours for what it did to count as done at its time.
 const SLACK: SignedDuration = SignedDuration::from_secs(2);
@@ -44,8 +45,7 @@ impl Strays {
 fn unwanted_start(draft: &Draft, facts: &Facts) -> Option<(Timestamp, bool)> {
     let record = &draft.record;
     let workflow = record.registration.as_deref()?;
-    let answered_for =
-        !record.activation.is_pending() && record.activation.state != crate::record::TaskState::Cancelled;
+    let answered_for = record.activation.state == TaskState::Finished || record.activation.called_at.is_some();
     let at = workflow.start.slot.time;
     let possible = !workflow.gone
         && !workflow.cleared
@@ -54,7 +54,6 @@ fn unwanted_start(draft: &Draft, facts: &Facts) -> Option<(Timestamp, bool)> {
         && requests::is_as_asked(workflow)
         && is_past(at, facts)
         && !answered_for
-        && record.activation.called_at.is_none()
         && !retained(draft);
     let spent = workflow.start.is_spent();
     (possible && (spent || facts.now < requests::watched_until(workflow, facts))).then_some((at, spent))

@@ -680,6 +680,19 @@ mod shared_account {
     }
 
     #[test]
+    fn case_52_one_that_comes_to_stand_beside_ours_is_told_ahead_of_the_start() {
+        let mut rig = Rig::new().with_window("w", 2000, 3000, delegated);
+        rig.until(500);
+        rig.foreign(2500, 3500);
+        rig.until(1090);
+        assert_eq!(rig.record("w").foreign, None);
+        rig.until(1110);
+        assert_eq!(rig.record("w").foreign, Some(WorkflowId::new("workflow-1")));
+        assert_eq!(rig.registered("w"), Some(Reason::Registered), "ours stands all the same");
+        assert_eq!(rig.asked(), ["schedule 0.045"]);
+    }
+
+    #[test]
     fn case_37_what_does_not_bear_our_mark_is_neither_changed_nor_cancelled() {
         let mut rig = Rig::new();
         rig.foreign(5000, 6000);
