@@ -116,6 +116,8 @@ fn spec_of(of: &JobStartStopSpec, from: Timestamp, until: Timestamp) -> JobStart
         starting_deadline_seconds: None,
         suspend: false,
         cancel: false,
+        // The workflow that was taken over stands for both, as they touch.
+        adopt_workflow_id: None,
         ..of.clone()
     }
 }
