@@ -1,4 +1,5 @@
-//! The demo as README.md describes it: `make demo KEEP=1` with the commands that it prints, and its two sabotages.
+//! The demo as README.md describes it: `make demo KEEP=1` with the commands that it prints, its two sabotages, and with the
+//! Live API's own scheduler as executor.
 
 use std::{
     env,
@@ -24,7 +25,7 @@ struct Demo {
 }
 
 impl Demo {
-    fn start(setting: &str) -> Self {
+    fn start(settings: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let said = File::create(home.path().join("said")).unwrap();
         let mut make = Command::new("make");
@@ -36,7 +37,8 @@ impl Demo {
             make.env_remove(name);
         }
         let make = make
-            .args(["demo", setting])
+            .arg("demo")
+            .args(settings)
             .current_dir(root())
             .env_remove("TESTBED_KUBECONFIG")
             .env_remove("MAKEFLAGS")
@@ -90,7 +92,7 @@ fn a_sabotaged_demo_fails_and_says_why() {
         ("SABOTAGE=refuse-start", ["NOT WELL", "evening-news", "CallRefused"]),
         ("SABOTAGE=lose-stop", ["NOT WELL", "still on air, and billed", "AnswerLost"]),
     ];
-    let demos: Vec<Demo> = sabotages.iter().map(|(setting, _)| Demo::start(setting)).collect();
+    let demos: Vec<Demo> = sabotages.iter().map(|(setting, _)| Demo::start(&[setting])).collect();
     for (mut demo, (setting, words)) in demos.into_iter().zip(sabotages) {
         let status = demo.ended();
         let said = demo.said();
@@ -102,8 +104,46 @@ fn a_sabotaged_demo_fails_and_says_why() {
 }
 
 #[test]
+fn the_live_apis_own_scheduler_switches_the_same_windows_and_the_operator_makes_what_it_forgets() {
+    let executor = "EXECUTOR=LiveScheduler";
+    let demos = [
+        (vec![executor], vec!["6 calls by the Live API's scheduler", "the operator made none itself"]),
+        (vec![executor, "SABOTAGE=lose-stop"], vec!["forgotten", "1 was missing and made by the operator"]),
+    ];
+    let demos = demos.map(|(settings, words)| (Demo::start(&settings), settings, words));
+    for (mut demo, settings, words) in demos {
+        let status = demo.ended();
+        let said = demo.said();
+        assert!(status.success(), "{settings:?} failed:\n{said}");
+        for word in ["ALL WELL", "one workflow", "off at"].into_iter().chain(words) {
+            assert!(said.contains(word), "{settings:?} does not say {word}:\n{said}");
+        }
+    }
+}
+
+#[test]
+fn a_start_that_the_scheduler_fails_to_make_and_the_operator_is_refused_is_not_well() {
+    let mut demo = Demo::start(&["EXECUTOR=LiveScheduler", "SABOTAGE=refuse-start"]);
+    let status = demo.ended();
+    let said = demo.said();
+    assert!(!status.success(), "it succeeded:\n{said}");
+    for word in ["NOT WELL", "evening-news", "CallRefused"] {
+        assert!(said.contains(word), "it does not say {word}:\n{said}");
+    }
+}
+
+#[test]
+fn an_executor_that_there_is_not_is_told_in_a_sentence() {
+    let mut demo = Demo::start(&["EXECUTOR=Vendor"]);
+    let status = demo.ended();
+    let said = demo.said();
+    assert!(!status.success(), "it succeeded:\n{said}");
+    assert!(said.contains("invalid value 'Vendor'") && said.contains("it is Operator or LiveScheduler"), "{said}");
+}
+
+#[test]
 fn a_demo_that_is_kept_can_be_tried_by_the_commands_that_it_prints() {
-    let mut demo = Demo::start("KEEP=1");
+    let mut demo = Demo::start(&["KEEP=1"]);
     let last_line = "/metrics";
     demo.wait_for(|demo| {
         assert!(demo.make.try_wait().unwrap().is_none(), "it ended:\n{}", demo.said());

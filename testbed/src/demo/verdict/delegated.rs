@@ -102,7 +102,7 @@ fn matinee(evidence: &Evidence) -> Judgement {
     let started = judge.fired(TaskKind::Activation, start);
     judge.reason("stop", &judge.window.status.deactivation, "KeptOnAir");
     judge.phase("Finished");
-    judge.conclude(format!("{}; its workflow stood for premiere, too: no stop was made at its end", told(started)))
+    judge.conclude(format!("{}; one workflow stood for premiere, too: no stop was made at its end", told(started)))
 }
 
 fn premiere(evidence: &Evidence) -> Judgement {
