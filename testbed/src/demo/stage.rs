@@ -29,6 +29,8 @@ const SABOTAGED: &str = "news";
 /// By how much the operator's own times are shorter where the Live API's scheduler makes the calls: it registers a window
 /// two minutes before its start at the latest.
 const TIME_DIVISOR: u32 = 20;
+/// How late the scheduler may be, by chance.
+const LATE_BY_UP_TO_MS: u16 = 200;
 /// How long after its time a stop of the scheduler that is missing is made by the operator: 15 s, so divided.
 pub(super) const STEPS_IN_AFTER_MS: i64 = 15_000 / TIME_DIVISOR as i64;
 
@@ -52,6 +54,9 @@ impl Stage {
     ) -> anyhow::Result<Self> {
         let plane = raise_kubernetes(screen).await?;
         let live_api = raise_live_api(&plane, screen).await?;
+        if executor == Executor::LiveScheduler {
+            make_inexact(&live_api, screen).await?;
+        }
         if let Some(sabotage) = sabotage {
             let warning = sabotage.strike(executor, &live_api).await?;
             screen.say(&screen.paint(Paint::Yellow, &format!("  sabotage    {warning}")))?;
@@ -141,6 +146,15 @@ async fn raise_live_api(plane: &ControlPlane, screen: &mut Screen) -> anyhow::Re
         f32::from(TURNS_OFF_MS) / 1_000.0,
     ))?;
     Ok(live_api)
+}
+
+/// The vendor does not say how exact its scheduler is.
+async fn make_inexact(live_api: &Simulator, screen: &mut Screen) -> anyhow::Result<()> {
+    let settings = serde_json::json!({"scheduler": {"firing_jitter_ms": LATE_BY_UP_TO_MS}});
+    live_api.post("/control/settings", &settings).await?;
+    let seconds = f32::from(LATE_BY_UP_TO_MS) / 1_000.0;
+    screen.say(&format!("              its scheduler makes the calls, and is late by up to {seconds:.1} s"))?;
+    Ok(())
 }
 
 async fn raise_operator(

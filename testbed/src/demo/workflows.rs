@@ -5,7 +5,7 @@ use simulator::{Call, Firing, FiringOutcome, TaskKind, WorkflowReport};
 
 use super::table::{abridged, answer, columns, late, received, time_of_day, verb};
 
-const ASKED_WIDTHS: [usize; 6] = [15, 12, 8, 8, 27, 0];
+const ASKED_WIDTHS: [usize; 6] = [15, 12, 8, 8, 30, 0];
 const ASKED_TITLES: [&str; 6] = ["RECEIVED", "CALL", "JOB", "WORKFLOW", "WHAT", "ANSWER"];
 
 /// Every request that changed something there, a line each.

@@ -12,7 +12,7 @@ use super::super::{
     table::{abridged, lateness_ms, time_of_day},
     workflows::{at, planned},
 };
-use super::{Evidence, Judge, Judgement, Made, seconds, told, unseen};
+use super::{Evidence, Judge, Judgement, Made, told, unseen};
 
 /// What begins the marker that stands behind the text of the description.
 const MARK: &str = "[jss:";
@@ -153,7 +153,7 @@ impl<'a> Judge<'a> {
             let due = stop.checked_add(SignedDuration::from_millis(STEPS_IN_AFTER_MS)).unwrap_or(stop);
             let stopped = self.call(Operation::Deactivate, due);
             let billed = self.billed(start, due);
-            let waited = seconds(STEPS_IN_AFTER_MS);
+            let waited = format!("{}.{:02} s", STEPS_IN_AFTER_MS / 1_000, STEPS_IN_AFTER_MS % 1_000 / 10);
             let late = stopped.map_or(String::new(), |Made { late_ms, .. }| format!("{late_ms:.1} ms after that"));
             return format!(
                 "{}; its stop was forgotten by the Live API's scheduler, waited for {waited}, and made by the operator \
