@@ -127,6 +127,17 @@ impl WorkflowCall {
     }
 }
 
+/// A workflow that was changed or cancelled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) id: WorkflowId,
+    /// How often in a row, and when last.
+    pub(crate) times: u32,
+    pub(crate) at: Timestamp,
+    /// What stands there now was not read since.
+    pub(crate) unread: bool,
+}
+
 /// A workflow, and when the question was sent that showed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Showing {
@@ -144,8 +155,8 @@ pub struct Scheduler {
     pub(crate) call: Option<WorkflowCall>,
     /// Requests in a row that brought no good answer.
     pub(crate) failures: u32,
-    /// The last workflow that was changed or cancelled, how often in a row, and when last.
-    pub(crate) changed: Option<(WorkflowId, u32, Timestamp)>,
+    /// The workflows that were changed or cancelled.
+    changes: Vec<Change>,
     /// The tries to make a workflow that were not answered with one: what is under way, what was lost, and of those that
     /// were refused the last of each window.
     created: Vec<WorkflowCall>,
@@ -166,8 +177,9 @@ impl Scheduler {
             self.created.push(call.clone());
         }
         if let (true, Some(id)) = (call.op.changes(), call.op.id()) {
-            let times = self.changed.as_ref().filter(|(known, ..)| known == id).map_or(0, |(_, times, _)| *times);
-            self.changed = Some((id.clone(), times + 1, sent_at));
+            let times = self.change(id).map_or(0, |change| change.times) + 1;
+            self.changes.retain(|change| change.id != *id);
+            self.changes.push(Change { id: id.clone(), times, at: sent_at, unread: true });
         }
         self.call = Some(call);
     }
@@ -195,6 +207,7 @@ impl Scheduler {
             }
             WorkflowAnswer::NotFound(_) => {
                 if let Some(id) = call.op.id() {
+                    self.changes.retain(|change| change.id != *id);
                     self.missing.retain(|(known, _)| known != id);
                     self.missing.push((id.clone(), call.sent_at));
                 }
@@ -206,8 +219,9 @@ impl Scheduler {
             WorkflowAnswer::Shows(_) | WorkflowAnswer::Lists(_) | WorkflowAnswer::NoList | WorkflowAnswer::NotFound(_)
         );
         self.failures = if good { 0 } else { self.failures + 1 };
-        if matches!((&call.op, &answer), (WorkflowOp::Update { .. }, WorkflowAnswer::Shows(_))) {
-            self.changed = None;
+        if let (WorkflowOp::Update { id, .. }, WorkflowAnswer::Shows(_)) = (&call.op, &answer) {
+            // It was taken, and shown so.
+            self.changes.retain(|change| change.id != *id);
         }
         call.answered = Some((at, answer));
         if let Some(at) = self.created.iter().position(|before| before.op == call.op) {
@@ -224,7 +238,15 @@ impl Scheduler {
         self.created.iter().find(|call| matches!(&call.op, WorkflowOp::Create { marker: of, .. } if of == marker))
     }
 
+    /// The last change of this workflow, unless it was taken and shown so.
+    pub(crate) fn change(&self, id: &WorkflowId) -> Option<&Change> {
+        self.changes.iter().find(|change| change.id == *id)
+    }
+
     fn show(&mut self, asked_at: Timestamp, workflow: ShownWorkflow) {
+        if let Some(change) = self.changes.iter_mut().find(|change| change.id == workflow.id && asked_at > change.at) {
+            change.unread = false;
+        }
         self.missing.retain(|(id, _)| *id != workflow.id);
         match self.shown.iter_mut().find(|showing| showing.workflow.id == workflow.id) {
             Some(known) if known.asked_at > asked_at => {}
@@ -246,6 +268,9 @@ impl Scheduler {
         }
         for (_, at) in &mut self.missing {
             moved(at);
+        }
+        for change in &mut self.changes {
+            moved(&mut change.at);
         }
         if let Some(at) = &mut self.listed {
             moved(at);

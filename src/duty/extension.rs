@@ -108,7 +108,8 @@ pub(super) fn extend(known: &Known<'_>, until: Until, name: Option<&str>) -> Res
     Ok(Extending { create: Some(create), plan })
 }
 
-/// Account, job, policy and receiver are kept. Nobody is told ahead of a start that calls nothing.
+/// Account, job, policy, executor and receiver are kept. Nobody is told ahead of a start that calls nothing, and a workflow
+/// that the window took over is that window's.
 fn spec_of(of: &JobStartStopSpec, from: Timestamp, until: Timestamp) -> JobStartStopSpec {
     JobStartStopSpec {
         activation: Activation { time: utc(from), notification_seconds: 0 },
@@ -116,7 +117,6 @@ fn spec_of(of: &JobStartStopSpec, from: Timestamp, until: Timestamp) -> JobStart
         starting_deadline_seconds: None,
         suspend: false,
         cancel: false,
-        // The workflow that was taken over stands for both, as they touch.
         adopt_workflow_id: None,
         ..of.clone()
     }
@@ -198,6 +198,8 @@ mod tests {
         object["spec"]["activation"]["notificationSeconds"] = json!(600);
         object["spec"]["deactivation"]["notificationSeconds"] = json!(300);
         object["spec"]["startingDeadlineSeconds"] = json!(60);
+        object["spec"]["executor"] = json!("LiveScheduler");
+        object["spec"]["adoptWorkflowID"] = json!("0a7c3b2e9d5f4e1c8b6a7d9e0f1a2b3c");
         let extending = decide(&[parsed(object)], "16:30").unwrap();
         let made = extending.create.as_ref().unwrap().manifest();
         assert_eq!(
@@ -219,6 +221,7 @@ mod tests {
                     "deactivation": { "time": "2026-12-02T15:30:00Z", "notificationSeconds": 300 },
                     "notificationURL": "https://example.com/live/callbacks",
                     "deletionPolicy": "Retain",
+                    "executor": "LiveScheduler",
                     "suspend": false,
                     "cancel": false,
                 },

@@ -1,6 +1,7 @@
 //! All about one window on one page, no wider than a terminal of 100 columns.
 
 use jiff::Timestamp;
+use plan::Executor;
 use textwrap::Options;
 
 use crate::api::time::{epoch_seconds, read_status, utc};
@@ -75,9 +76,16 @@ impl Page<'_> {
         }
         let policy = Some(&*window.status.deletion_policy).filter(|policy| !policy.is_empty());
         let host = spec.and_then(|spec| spec.notification_url.as_deref()).map(host);
+        let vendor = window.status.executor == Executor::LiveScheduler.as_str();
+        let workflow = Some(&*window.status.vendor_workflow_id).filter(|id| !id.is_empty());
+        let run_by = match workflow {
+            Some(id) => format!("the Live API's scheduler, workflow {id}"),
+            None => "the Live API's scheduler".to_owned(),
+        };
         let rows = [
             ("job", Some(format!("{}, account {}", window.job(), window.account())).filter(|_| spec.is_some())),
             ("extends", extends(window).map(str::to_owned)),
+            ("run by", vendor.then_some(run_by)),
             ("when deleted", policy.map(str::to_owned)),
             ("tells", host),
             ("kept by", Keeper::of(window).map(|keeper| keeper.to_string())),
@@ -359,6 +367,17 @@ mod tests {
         let strange = with(with(active(), "/spec/deletionPolicy", json!("Pause")), "/spec/deactivation/time", json!(7));
         golden("strange", &page(&[parsed(strange)], "2026-12-02T14:55:00Z", &[], Paint::Plain));
         golden("bare", &page(&[parsed(with(active(), "/spec", json!({})))], "2026-12-02T14:55:00Z", &[], Paint::Plain));
+    }
+
+    #[test]
+    fn a_window_at_the_vendors_scheduler_names_its_workflow() {
+        let mut there = pending();
+        there["status"]["executor"] = json!("LiveScheduler");
+        let shown = page(&[parsed(there.clone())], "2026-12-02T12:00:00Z", &[], Paint::Plain);
+        assert!(shown.contains("run by        the Live API's scheduler\n"), "{shown}");
+        there["status"]["vendorWorkflowID"] = json!("0a7c3b2e9d5f4e1c8b6a7d9e0f1a2b3c");
+        let shown = page(&[parsed(there)], "2026-12-02T12:00:00Z", &[], Paint::Plain);
+        assert!(shown.contains("the Live API's scheduler, workflow 0a7c3b2e9d5f4e1c8b6a7d9e0f1a2b3c\n"), "{shown}");
     }
 
     #[test]

@@ -17,12 +17,6 @@ const HISTORY_SLACK: SignedDuration = SignedDuration::from_secs(2);
 
 /// Decides the start of one window.
 pub(super) fn step(draft: &mut Draft, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
-    let cut = cut_by_vendor(draft, facts);
-    if cut {
-        draft.start_again(facts.now);
-    }
-    let by_us = Duty::default();
-    let duty = if cut { &by_us } else { duty };
     if draft.record.activation.is_pending() {
         by_vendor(draft, duty, facts);
         match draft.record.activation.called_at {
@@ -31,6 +25,13 @@ pub(super) fn step(draft: &mut Draft, duty: &Duty, facts: &Facts, alarm: &mut Al
         }
     }
     note_lost_edit(draft);
+}
+
+/// A session that the vendor's scheduler cut short is begun anew.
+pub(super) fn resume(draft: &mut Draft, facts: &Facts) {
+    if cut_by_vendor(draft, facts) {
+        draft.start_again(facts.now);
+    }
 }
 
 /// What the vendor's scheduler made of the start, as far as its workflow tells: at its time it may have been called, and
@@ -98,6 +99,12 @@ fn called(draft: &mut Draft, called_at: Timestamp, duty: &Duty, facts: &Facts, a
     }
     match seen.filter(|seen| facts.believes(seen)).map(|seen| seen.reading) {
         Some(Reading::Ended) => ended(draft),
+        // Off at its end: what the vendor made of the window while nobody was there is told with its stop.
+        Some(Reading::Off) if facts.now >= draft.due(Verb::Deactivate) && duty.ran_unseen(&draft.record, facts) => {}
+        Some(Reading::Off) if duty.tells_of_start(&draft.record) => {
+            alarm.at(draft.due(Verb::Deactivate));
+            draft.look(ReadPurpose::Turning, facts);
+        }
         Some(Reading::Off) if !called_here(draft) && duty.made.is_some_and(|start| start.is_spent()) => {
             // Spent: whether it was carried out and undone, or never carried out, nobody can tell.
             let what = "The Live API's scheduler made the start, and the channel was not read on";

@@ -17,7 +17,7 @@ pub(super) fn step(draft: &mut Draft, others: &Others, duty: &Duty, facts: &Fact
     draft.covered = others.covered;
     if draft.record.deactivation.is_pending() {
         by_vendor(draft, others, duty, facts);
-        decide(draft, others, facts, alarm);
+        decide(draft, others, duty, facts, alarm);
     }
     note_lost_edit(draft);
 }
@@ -34,7 +34,7 @@ fn by_vendor(draft: &mut Draft, others: &Others, duty: &Duty, facts: &Facts) {
     }
 }
 
-fn decide(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
+fn decide(draft: &mut Draft, others: &Others, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
     let window = &draft.entry.window;
     if window.deleted_under() == Some(DeletionPolicy::Retain) && draft.record.has_it_on() {
         leave_on(draft);
@@ -48,10 +48,12 @@ fn decide(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) 
         return;
     }
     match draft.record.activation.state {
-        TaskState::Pending if draft.record.activation.called_at.is_some() => starting(draft, others, facts, alarm),
+        TaskState::Pending if draft.record.activation.called_at.is_some() => {
+            starting(draft, others, duty, facts, alarm)
+        }
         TaskState::Pending | TaskState::Cancelled => {}
-        TaskState::Failed => after_failed_start(draft, others, facts, alarm),
-        TaskState::Finished => started(draft, others, facts, alarm),
+        TaskState::Failed => after_failed_start(draft, others, duty, facts, alarm),
+        TaskState::Finished => started(draft, others, duty, facts, alarm),
     }
 }
 
@@ -75,16 +77,16 @@ fn give_up(draft: &mut Draft, why: &str) {
 }
 
 /// The start was called and is not settled: the channel may be on, so an end that comes now is made.
-fn starting(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
+fn starting(draft: &mut Draft, others: &Others, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
     if draft.entry.window.deleted_to_stop() {
         draft.stop_now(facts.now);
     }
     if facts.now >= draft.due(Verb::Deactivate) {
-        due(draft, others, facts, alarm);
+        due(draft, others, duty, facts, alarm);
     }
 }
 
-fn started(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
+fn started(draft: &mut Draft, others: &Others, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
     if facts.believed().is_some_and(|seen| seen.reading == Reading::Ended) {
         finish(draft, Reason::JobEnded, facts.memory.seen.as_ref(), Reason::JobEnded.meaning());
         return;
@@ -101,7 +103,7 @@ fn started(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm)
     if facts.now < stop {
         on_air(draft, stop, facts, alarm);
     } else {
-        due(draft, others, facts, alarm);
+        due(draft, others, duty, facts, alarm);
     }
 }
 
@@ -135,7 +137,7 @@ fn on_air(draft: &mut Draft, stop: Timestamp, facts: &Facts, alarm: &mut Alarm) 
 }
 
 /// The stop is due: what is asked here is the one question that matters, whether the channel is off.
-fn due(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
+fn due(draft: &mut Draft, others: &Others, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
     let stop = draft.due(Verb::Deactivate);
     let seen = draft.record.deactivation.called_at.and_then(|at| facts.seen_after(at)).or_else(|| facts.fresh());
     let believed = seen.filter(|seen| facts.believes(seen));
@@ -149,7 +151,8 @@ fn due(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
         Some(seen) if seen.reading == Reading::Ended => {
             finish(draft, Reason::JobEnded, Some(seen), Reason::JobEnded.meaning());
         }
-        Some(seen) if seen.reading == Reading::Off => stopped(draft, seen),
+        Some(_) if duty.tells_of_start(&draft.record) => {}
+        Some(seen) if seen.reading == Reading::Off => stopped(draft, duty, facts, seen),
         _ if facts.surely_not_found(draft.entry, stop) => {
             finish(draft, Reason::JobNotFound, None, "The Live API does not know the job any more.");
         }
@@ -251,7 +254,7 @@ fn wish(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
     draft.call_wish = Some(Verb::Deactivate);
 }
 
-fn stopped(draft: &mut Draft, seen: &Seen) {
+fn stopped(draft: &mut Draft, duty: &Duty, facts: &Facts, seen: &Seen) {
     let by_vendor = draft.record.deactivation.called_at.is_some() && draft.record.drift.is_none();
     let called = draft.record.deactivation.attempts > 0 || by_vendor;
     let (reason, message) = match (draft.record.activation.state, draft.record.activation.reason) {
@@ -265,7 +268,10 @@ fn stopped(draft: &mut Draft, seen: &Seen) {
         _ if called => (Reason::Stopped, format!("Off air; read off at {}.", seen.at)),
         _ => (Reason::AlreadyOff, format!("The channel was already off at {}.", seen.at)),
     };
-    if draft.record.activation.is_pending() {
+    if duty.ran_unseen(&draft.record, facts) {
+        let message = "Made by the Live API's scheduler, as its workflow tells; nobody read the channel then.";
+        draft.record.activation.settle(TaskState::Finished, Reason::Started, message);
+    } else if draft.record.activation.is_pending() {
         draft.record.activation.settle(
             TaskState::Failed,
             Reason::StartNotConfirmed,
@@ -283,10 +289,10 @@ fn finish(draft: &mut Draft, reason: Reason, seen: Option<&Seen>, message: impl 
 
 /// Nothing was started by this window. At its end the channel is read once more: on, and wanted by nobody, it is
 /// switched off.
-fn after_failed_start(draft: &mut Draft, others: &Others, facts: &Facts, alarm: &mut Alarm) {
+fn after_failed_start(draft: &mut Draft, others: &Others, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
     let stop = draft.due(Verb::Deactivate);
     if draft.record.deactivation.attempts > 0 {
-        due(draft, others, facts, alarm);
+        due(draft, others, duty, facts, alarm);
         return;
     }
     // Such a job takes no `deactivate` either: repeating it would be refused for ever.
@@ -315,10 +321,10 @@ fn after_failed_start(draft: &mut Draft, others: &Others, facts: &Facts, alarm: 
     match seen.filter(|seen| facts.believes(seen)).map(|seen| seen.reading) {
         Some(Reading::Off | Reading::Ended) => nothing_to_stop(draft),
         Some(_) if others.covered => nothing_to_stop(draft),
-        Some(Reading::On) => due(draft, others, facts, alarm),
+        Some(Reading::On) => due(draft, others, duty, facts, alarm),
         _ if facts.surely_not_found(draft.entry, stop) => nothing_to_stop(draft),
         // A start that may have left, and no reading to go by: as any other stop.
-        _ if draft.record.has_it_on() => due(draft, others, facts, alarm),
+        _ if draft.record.has_it_on() => due(draft, others, duty, facts, alarm),
         _ => draft.look(if seen.is_some() { ReadPurpose::Turning } else { ReadPurpose::ForStop }, facts),
     }
 }

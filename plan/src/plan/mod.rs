@@ -246,6 +246,9 @@ pub fn plan(entries: &[Entry], memory: &Memory, term: &Term, now: Timestamp, tim
     let mut alarm = Alarm::at_instant(now);
     let mut drafts: Vec<Draft> = entries.iter().map(|entry| Draft::open(entry, &facts)).collect();
 
+    for draft in &mut drafts {
+        activation::resume(draft, &facts);
+    }
     let duties = delegation::duties(&mut drafts, &facts, &mut alarm);
     for (draft, duty) in drafts.iter_mut().zip(&duties) {
         activation::step(draft, duty, &facts, &mut alarm);

@@ -59,6 +59,22 @@ impl Duty {
         (!workflow.start.came_to_nothing() && is_past(at, facts)).then_some(at)
     }
 
+    /// What became of the start its workflow tells, which was not read since: the vendor's scheduler may have run the window
+    /// while nobody was there.
+    pub(super) fn tells_of_start(&self, record: &Record) -> bool {
+        let start = &record.activation;
+        let by_vendor = start.is_pending() && start.called_at.is_some() && start.attempted_at.is_none();
+        by_vendor && self.workflow.as_ref().is_some_and(|workflow| workflow.id.is_some() && workflow.start.is_open())
+    }
+
+    /// The vendor made the start, and nobody has read the channel from then on: only the workflow tells of it.
+    pub(super) fn ran_unseen(&self, record: &Record, facts: &Facts) -> bool {
+        let start = &record.activation;
+        let by_vendor = start.is_pending() && start.attempted_at.is_none() && self.made.is_some_and(|m| m.is_spent());
+        let read_since = facts.memory.reading_since;
+        by_vendor && start.called_at.is_some_and(|at| read_since.is_none_or(|since| since > at))
+    }
+
     /// The same for its stop.
     pub(super) fn stopped_by_vendor(&self, facts: &Facts) -> Option<Timestamp> {
         let workflow = self.workflow.as_ref()?;
@@ -449,14 +465,11 @@ fn by_whom(workflow: &Registration, block: &Block, facts: &Facts, alarm: &mut Al
     };
     let until = later(workflow.start.slot.time.min(block.interval.start), patience);
     alarm.at(until);
-    match (facts.now < until, &workflow.id) {
-        // The time that stands there is ours from before an edit that did not get through.
-        (true, Some(_)) if workflow.start.slot.time > block.interval.start && requests::is_as_asked(workflow) => {
-            Starter::Nobody
-        }
-        (true, _) => Starter::Vendor,
-        (false, Some(_)) => Starter::Nobody,
-        (false, None) => Starter::Here,
+    match workflow.id {
+        // It is cancelled and read back first.
+        Some(_) if requests::is_overdue(workflow, block.interval.start, facts) => Starter::Nobody,
+        None if facts.now >= until => Starter::Here,
+        _ => Starter::Vendor,
     }
 }
 

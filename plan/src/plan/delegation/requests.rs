@@ -10,7 +10,7 @@ use crate::plan::{Alarm, Place, Want};
 use crate::reason::Reason;
 use crate::record::Trouble;
 use crate::registration::{Grant, Half, Marker, Registration, Slot, Texts};
-use crate::scheduler::{Scheduler, WorkflowAnswer, WorkflowOp};
+use crate::scheduler::{Change, Scheduler, WorkflowAnswer, WorkflowOp};
 use crate::timeline::Interval;
 use crate::timings::backoff;
 use crate::window::HeadsUp;
@@ -114,7 +114,10 @@ pub(super) fn is_overdue(workflow: &Registration, from: Timestamp, facts: &Facts
     }
     let at = workflow.start.slot.time;
     let unmoved = at > from && is_as_asked(workflow);
-    unmoved || facts.now >= later(at.min(from), facts.timings.step_in_start)
+    // What an earlier process knew of it is from before its time.
+    let read_at = workflow.id.as_ref().and_then(|id| facts.memory.scheduler()?.showing(id)).map(|shown| shown.asked_at);
+    let read_since = read_at.is_some_and(|read_at| read_at >= at.min(from));
+    unmoved || (read_since && facts.now >= later(at.min(from), facts.timings.step_in_start))
 }
 
 /// Keeps the workflow as the block has it.
@@ -226,10 +229,13 @@ fn update(workflow: &Registration, wanted: &Wanted, facts: &Facts) -> Option<Wor
 
 /// When it may be changed or cancelled once more.
 fn changed_again(workflow: &Registration, draft: &Draft, facts: &Facts) -> Timestamp {
-    let changed = facts.memory.scheduler().and_then(|scheduler| scheduler.changed.as_ref());
-    let Some((_, times, at)) = changed.filter(|(id, ..)| workflow.id.as_ref() == Some(id)) else { return facts.now };
+    let Some(change) = change_of(workflow, facts) else { return facts.now };
     let (first, most) = (facts.timings.retry_first, facts.timings.retry_most);
-    later(*at, backoff(first, most, *times, draft.entry.window.id.as_str()))
+    later(change.at, backoff(first, most, change.times, draft.entry.window.id.as_str()))
+}
+
+fn change_of<'a>(workflow: &Registration, facts: &Facts<'a>) -> Option<&'a Change> {
+    facts.memory.scheduler()?.change(workflow.id.as_ref()?)
 }
 
 /// Cancels what of it is pending, and reads back what became of that.
@@ -243,22 +249,9 @@ fn cancel(draft: &Draft, workflow: &mut Registration, facts: &Facts, asking: &mu
     }
 }
 
-/// The last request was to change it, and its answer did not tell what stands there now: it is read, and nothing else is
-/// done before.
+/// It was changed, and its answer did not tell what stands there now: it is read, and nothing else is done before.
 fn is_to_be_read_back(workflow: &Registration, facts: &Facts) -> bool {
-    let call = facts.memory.scheduler().and_then(|scheduler| scheduler.call.as_ref());
-    let Some(call) = call.filter(|call| call.op.id().is_some() && call.op.id() == workflow.id.as_ref()) else {
-        return false;
-    };
-    match (&call.op, &call.answered) {
-        (WorkflowOp::Update { .. }, Some((_, answer))) => !matches!(answer, WorkflowAnswer::Shows(_)),
-        (WorkflowOp::Cancel { .. }, Some(_)) => true,
-        // A read in vain is repeated.
-        (WorkflowOp::Read { .. }, Some((_, answer))) => {
-            workflow.withdrawn && matches!(answer, WorkflowAnswer::Lost(_) | WorkflowAnswer::Refused { .. })
-        }
-        _ => false,
-    }
+    change_of(workflow, facts).is_some_and(|change| change.unread)
 }
 
 /// Some time ahead of its start all workflows of the job are listed, where there is a list: another cluster's may have come

@@ -649,6 +649,20 @@ mod merged {
     }
 
     #[test]
+    fn of_several_that_go_each_is_cancelled_once_and_read_back() {
+        let mut rig = Rig::delegating().with_window("v", 2030, 2500, |_| ()).with_window("u", 2530, 3000, delegated);
+        rig.until(500);
+        assert_eq!(rig.stands(), NONE);
+        let mut rig = Rig::delegating().with_window("u", 2530, 3000, delegated);
+        rig.until(500);
+        rig.add("v", 2030, 2500, |_| ());
+        rig.until(600);
+        assert_eq!(rig.stands(), ["cancelled 1000 | cancelled 2000", "cancelled 2530 | cancelled 3000"]);
+        let cancels = rig.asked().iter().filter(|asked| asked.starts_with("cancel")).count();
+        assert_eq!(cancels, 2, "{:?}", rig.asked());
+    }
+
+    #[test]
     fn while_its_workflow_cannot_be_cancelled_no_other_start_is_made() {
         let mut rig = Rig::delegating();
         rig.until(900);
@@ -807,6 +821,29 @@ mod quota {
         assert!(matches!(rig.health("w"), Health::Stalled(Reason::NotStatic, _)), "{:?}", rig.health("w"));
         assert_eq!(rig.asked(), NONE);
     }
+}
+
+#[test]
+fn while_nobody_is_there_the_vendor_runs_the_window_and_whoever_comes_next_says_so() {
+    for (from, to) in [(900, 1500), (900, 3000), (1500, 3000), (10, 5000)] {
+        let mut rig = Rig::delegating();
+        rig.until(from);
+        rig.down_until(to);
+        rig.until(to + 1000);
+        assert_eq!(rig.fired(), ["activate 1000.000", "deactivate 2000.000"], "{from} to {to}");
+        assert_eq!((rig.calls(), rig.tasks("w").as_str()), (vec![], "finished Started | finished Stopped"));
+        assert_eq!(rig.phase("w"), Phase::Finished);
+    }
+}
+
+#[test]
+fn while_nobody_is_there_a_start_that_failed_is_not_said_to_have_been_made() {
+    let mut rig = Rig::delegating();
+    rig.vendor.start_firing = Some(Firing::Fails);
+    rig.until(900);
+    rig.down_until(3000);
+    rig.until(4000);
+    assert_eq!((rig.calls(), rig.phase("w")), (vec![], Phase::Missed));
 }
 
 #[test]
