@@ -84,7 +84,10 @@ fn registration_change(old: Option<&Record>, after: &Record) -> Option<Announcem
             now.reason,
             Reason::Registered | Reason::CarriedByAnother | Reason::RegistersLater | Reason::WaitingForQuota
         );
-        let aside = matches!(now.reason, Reason::CancellingWorkflow | Reason::WaitingForQuota | Reason::RegistersLater);
+        let aside = matches!(
+            now.reason,
+            Reason::CancellingWorkflow | Reason::Cancelled | Reason::WaitingForQuota | Reason::RegistersLater
+        );
         let note = now.message.clone();
         return (!aside).then_some(Announcement { warning: !calm, reason: now.reason, action: "Register", note });
     }

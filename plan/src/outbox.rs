@@ -493,7 +493,7 @@ pub(crate) fn step(
 
 /// Whether the vendor's scheduler tells of start and stop: it tells of what it makes, and this operator of the rest.
 fn told_by_vendor(record: &Record) -> (bool, bool) {
-    let Some(workflow) = record.registration.as_deref().filter(|workflow| workflow.tells && !workflow.gone) else {
+    let Some(workflow) = record.registration.as_deref().filter(|workflow| workflow.tells() && !workflow.gone) else {
         return (false, false);
     };
     let told = |half: &Half, task: &Task| !half.came_to_nothing() && task.attempted_at.is_none();

@@ -9,8 +9,8 @@ use crate::ids::WindowId;
 use crate::plan::Place;
 use crate::registration::Grant;
 
-/// Whoever waits behind more than this is told this number.
-const COUNTED: usize = 1000;
+/// Whoever waits behind more than this is told this number: each that goes would change what all behind it are told.
+pub const COUNTED: usize = 16;
 
 /// The workflows of one load whose start is pending, or is to be: the soonest first, each known by the window that it is
 /// recorded on.
@@ -56,7 +56,7 @@ impl Line {
             to_come += usize::from(!taken);
         }
         if before >= limit {
-            return Grant::Waits(u32::try_from(before.min(COUNTED)).unwrap_or(u32::MAX));
+            return Grant::Waits(u32::try_from(before.min(COUNTED.max(limit))).unwrap_or(u32::MAX));
         }
         let is_there = self.places.get(&mine) == Some(&true);
         if is_there || self.taken + to_come < limit { Grant::Granted } else { Grant::Making }
@@ -66,13 +66,13 @@ impl Line {
     /// before them.
     pub fn touched(&self, limit: u32) -> impl Iterator<Item = &WindowId> {
         // Without a limit nobody's is. The one behind the last that is granted one was granted one before, or will be.
-        let most = if limit == 0 { 0 } else { limit as usize + 1 };
+        let most = if limit == 0 { 0 } else { (limit as usize).max(COUNTED) + 1 };
         self.places.keys().take(most).map(|(_, window)| window)
     }
 
     /// The windows whose grant may be another since the limit was `before` and is `after`.
     pub fn touched_by_limit(&self, before: u32, after: u32) -> impl Iterator<Item = &WindowId> {
-        let most = if before == 0 || after == 0 { usize::MAX } else { before.max(after) as usize };
+        let most = if before == 0 || after == 0 { usize::MAX } else { (before.max(after) as usize).max(COUNTED) };
         let most = if before == after { 0 } else { most };
         self.places.keys().take(most).map(|(_, window)| window)
     }
@@ -153,9 +153,10 @@ mod tests {
     }
 
     #[test]
-    fn who_is_behind_a_thousand_is_told_a_thousand() {
+    fn who_is_behind_many_is_told_so_many_and_no_more() {
         let many: Vec<(i64, bool)> = (0..1500).map(|second| (second, TO_COME)).collect();
-        assert_eq!(grants(&many, 6)[1400], Grant::Waits(1000));
+        assert_eq!([grants(&many, 6)[15], grants(&many, 6)[1400]], [Grant::Waits(15), Grant::Waits(16)]);
+        assert_eq!(grants(&many, 100)[100], Grant::Waits(100), "all that are granted are before it");
     }
 
     #[test]
@@ -215,15 +216,12 @@ mod tests {
                 let known = places.get(&second).copied();
                 let place = |taken| Place { start: at(second), taken };
                 if round < 60 && dice.roll(3) == 0 {
-                    match known {
-                        Some(taken) => {
-                            line.leave(&window(second), place(taken));
-                            places.remove(&second);
-                        }
-                        None => {
-                            line.join(&window(second), place(false));
-                            places.insert(second, false);
-                        }
+                    if let Some(taken) = known {
+                        line.leave(&window(second), place(taken));
+                        places.remove(&second);
+                    } else {
+                        line.join(&window(second), place(false));
+                        places.insert(second, false);
                     }
                 } else if let Some(taken) = known {
                     let next = match line.grant(&window(second), at(second), limit) {
@@ -259,16 +257,13 @@ mod tests {
         for _ in 0..2_000 {
             let limit = u32::try_from(dice.roll(5)).unwrap();
             let mut line = line(&[]);
-            for _ in 0..dice.roll(20) {
+            for _ in 0..dice.roll(40) {
                 let second = dice.second();
                 line.join(&window(second), Place { start: at(second), taken: dice.roll(3) == 0 });
             }
-            // How many are before it, of those that only wait, is not followed.
             let told = |line: &Line, limit| -> BTreeMap<WindowId, Grant> {
-                let each = line.places.keys().map(|(start, window)| {
-                    let grant = line.grant(window, *start, limit);
-                    (window.clone(), if matches!(grant, Grant::Waits(_)) { Grant::Waits(0) } else { grant })
-                });
+                let each =
+                    line.places.keys().map(|(start, window)| (window.clone(), line.grant(window, *start, limit)));
                 each.collect()
             };
             let changed = |before: &BTreeMap<WindowId, Grant>,
@@ -289,7 +284,7 @@ mod tests {
                 None => line.join(&window(second), place(dice.roll(2) == 0)),
             }
             let named: BTreeSet<WindowId> = line.touched(limit).cloned().collect();
-            assert!(named.len() <= limit as usize + 1);
+            assert!(named.len() <= (limit as usize).max(COUNTED) + 1);
             let changed = changed(&before, told(&line, limit));
             // The one that changed itself is decided anyway.
             assert!(changed.iter().all(|id| named.contains(id) || *id == window(second)), "{line:?}: {limit}");

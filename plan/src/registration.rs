@@ -94,8 +94,8 @@ impl Marker {
     /// A workflow's description, taken apart: the user's text, and the marker behind it where one stands.
     pub fn unmark(description: &str) -> (&str, Option<Self>) {
         let (open, close) = MARK;
-        let marked = description.trim_end().strip_suffix(close).and_then(|rest| rest.rsplit_once(open));
-        match marked.and_then(|(text, mark)| Some((text, Self::parse(mark)?))) {
+        let parts = description.trim_end().strip_suffix(close).and_then(|rest| rest.rsplit_once(open));
+        match parts.and_then(|(text, mark)| Some((text, Self::parse(mark)?))) {
             Some((text, marker)) => (text.trim_end(), Some(marker)),
             None => (description, None),
         }
@@ -194,8 +194,6 @@ pub struct Registration {
     pub asked: (Slot, Slot),
     /// The texts that it bears.
     pub texts: Texts,
-    /// The vendor sends the window's notifications.
-    pub tells: bool,
     /// The vendor does not have it: it took it never, or has it no more.
     pub gone: bool,
     /// We asked for it to be cancelled: that it is, is no news.
@@ -218,6 +216,11 @@ impl Registration {
     /// Whether it may still make its stop.
     pub fn may_stop(&self) -> bool {
         !self.gone && self.stop.is_open()
+    }
+
+    /// The vendor sends the window's notifications.
+    pub fn tells(&self) -> bool {
+        !self.texts.url.is_empty()
     }
 
     /// The same workflow, whatever has become of it.
@@ -360,7 +363,6 @@ mod tests {
             stop: half(stop),
             asked: (slot, slot),
             texts: Texts::default(),
-            tells: false,
             gone: false,
             withdrawn: false,
             cleared: false,

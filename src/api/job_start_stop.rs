@@ -436,7 +436,6 @@ pub struct TaskStatus {
 /// A workflow at the Live API's scheduler, as this operator made it and last read it.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a field of the stored object, left out while false")]
 pub struct RegisteredStatus {
     /// What marks it as this operator's, as `[jss:…]` at the end of its description: the uid of the window that it was made
     /// for, without the dashes, its number after a dot, and the cluster's name after an @, where it has one.
@@ -463,13 +462,10 @@ pub struct RegisteredStatus {
     #[serde(skip_serializing_if = "is_default")]
     pub description_digest: String,
 
-    /// A digest of the URL that it has for notifications, which may be a secret; empty: it has none.
+    /// A digest of the URL that it has for notifications, which may be a secret. Where it has one, the Live API's scheduler
+    /// sends the window's notifications.
     #[serde(rename = "notificationURLDigest", skip_serializing_if = "is_default")]
     pub notification_url_digest: String,
-
-    /// The Live API's scheduler sends the notifications of this window.
-    #[serde(skip_serializing_if = "is_default")]
-    pub notifies: bool,
 
     /// The Live API's scheduler does not have it: it never took it, or has it no more.
     #[serde(skip_serializing_if = "is_default")]
@@ -764,7 +760,6 @@ mod tests {
                 deactivation: RegisteredTask { asked: None, ..registered },
                 description_digest: "85944171f73967e8".to_owned(),
                 notification_url_digest: "85944171f73967e9".to_owned(),
-                notifies: true,
                 gone: true,
                 withdrawn: true,
                 cleared: true,

@@ -35,7 +35,7 @@ impl Acknowledged {
             settled: !stored.finished_at.is_empty(),
             has_it_on: status::tells_it_is_on(stored),
             claim: status::claim(stored).map(Box::new),
-            executor: Executor::parse(&stored.executor),
+            executor: executor(stored),
             registered: registered::read(stored).map(Box::new),
         }
     }
@@ -74,4 +74,11 @@ impl Acknowledged {
     pub(super) fn registered(&self) -> Option<&Registration> {
         self.registered.as_deref()
     }
+}
+
+/// The executor that is stored. An earlier version, which knew one only, stored none: a window whose job it had read was
+/// its own.
+fn executor(stored: &JobStartStopStatus) -> Option<Executor> {
+    let of_earlier = stored.executor.is_empty() && !stored.job.verified_at.is_empty();
+    if of_earlier { Some(Executor::Operator) } else { Executor::parse(&stored.executor) }
 }

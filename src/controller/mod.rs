@@ -272,7 +272,8 @@ async fn written(shared: &Shared) {
 }
 
 impl Gauges {
-    /// Counts windows by phase, how long stops are overdue, the notifications on their way, and what waits.
+    /// Counts windows by phase and by how they stand with the vendor's scheduler, how long stops are overdue, the
+    /// notifications on their way, and what waits.
     pub fn refresh(&self) {
         let Self { shared, posts } = self;
         shared.metrics.notifications_waiting(posts.depth());
@@ -290,6 +291,9 @@ impl Gauges {
             (planned.phase, trouble, planned.overdue_since.map(|since| now.duration_since(since)))
         });
         shared.metrics.windows(shown);
+        let unsettled = index.planned().filter(|planned| !planned.record.settled());
+        let standing = unsettled.filter_map(|planned| planned.record.registered.as_ref());
+        shared.metrics.registrations(standing.map(|told| told.reason));
         shared.metrics.notifications_outbox(owed);
         shared.metrics.clock_offset(index.clock_offset());
     }

@@ -189,6 +189,9 @@ impl Shared {
             for reason in decided.failed_starts {
                 self.metrics.start_failed(reason);
             }
+            for verb in decided.step_ins {
+                self.metrics.stepped_in(verb);
+            }
             for window in decided.given_up {
                 self.metrics.stop_given_up();
                 tracing::error!(%window, "the stop of a deleted window was given up for lack of a key");

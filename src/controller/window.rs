@@ -439,6 +439,13 @@ mod tests {
     }
 
     #[test]
+    fn a_window_of_an_earlier_version_stays_the_operators_whatever_its_account_says_now() {
+        let status = json!({ "job": { "verifiedAt": "2026-12-01T12:00:00Z" } });
+        let found = resolved(&json!({}), &status, Some(Executor::LiveScheduler));
+        assert_eq!(found.executor(), Some(Executor::Operator));
+    }
+
+    #[test]
     fn a_plan_made_before_the_account_was_there_follows_the_account() {
         let mut stored = resolved(&json!({}), &Value::Null, None);
         stored.planned = Some(planned(&stored, Record::new(&stored.window())));
@@ -486,7 +493,6 @@ mod tests {
             stop: half,
             asked: (slot, slot),
             texts: Texts::default(),
-            tells: false,
             gone: false,
             withdrawn: false,
             cleared: false,

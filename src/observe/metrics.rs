@@ -73,6 +73,11 @@ struct Why {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StepIn {
+    task: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Step {
     direction: &'static str,
 }
@@ -115,6 +120,8 @@ pub struct Metrics {
     windows: Family<Windows, Gauge>,
     unready: Family<Why, Gauge>,
     failed_starts: Family<Why, Counter>,
+    registrations: Family<Why, Gauge>,
+    step_ins: Family<StepIn, Counter>,
     overdue: Gauge<f64, AtomicU64>,
     uncovered: Gauge,
     channel_lists: Family<Ended, Counter>,
@@ -157,6 +164,8 @@ impl Metrics {
             windows: Family::default(),
             unready: Family::default(),
             failed_starts: Family::default(),
+            registrations: Family::default(),
+            step_ins: Family::default(),
             overdue: Gauge::default(),
             uncovered: Gauge::default(),
             channel_lists: Family::default(),
@@ -260,6 +269,7 @@ impl Metrics {
         );
         self.registry.register("events_dropped", "Events that were not sent", self.events_dropped.clone());
         self.register_waiting();
+        self.register_delegated();
         self.register_elsewhere();
         self.register_uncovered();
         self.register_notifications();
@@ -273,6 +283,19 @@ impl Metrics {
             self.deadlines.clone(),
         );
         self.registry.register("queue_depth", "What waits inside of this process, by queue", self.queues.clone());
+    }
+
+    fn register_delegated(&mut self) {
+        self.registry.register(
+            "registrations",
+            "JobStartStops of the Live API's scheduler that are not settled, by how they stand with it",
+            self.registrations.clone(),
+        );
+        self.registry.register(
+            "step_ins",
+            "Calls that are made here because the Live API's scheduler did not make them, by task",
+            self.step_ins.clone(),
+        );
     }
 
     fn register_elsewhere(&mut self) {
@@ -431,11 +454,17 @@ impl Metrics {
         for (count, phase) in counts.into_iter().zip(PHASES) {
             self.windows.get_or_create(&Windows { phase: phase.as_str() }).set(count);
         }
-        self.unready.clear();
-        for (reason, count) in unready {
-            self.unready.get_or_create(&Why { reason: reason.as_str() }).set(count);
-        }
+        set_by_reason(&self.unready, unready);
         self.overdue.set(overdue);
+    }
+
+    /// How each window of the vendor's scheduler that is not settled stands with it.
+    pub fn registrations(&self, windows: impl Iterator<Item = Reason>) {
+        let mut counts: BTreeMap<Reason, i64> = BTreeMap::new();
+        for reason in windows {
+            *counts.entry(reason).or_default() += 1;
+        }
+        set_by_reason(&self.registrations, counts);
     }
 
     /// A write to the apiserver was answered: `Err` holds the HTTP status, if there was one.
@@ -473,6 +502,15 @@ impl Metrics {
         self.failed_starts.get_or_create(&Why { reason: reason.as_str() }).inc();
     }
 
+    /// The vendor's scheduler did not make a call, and this operator makes it.
+    pub fn stepped_in(&self, verb: Verb) {
+        let task = match verb {
+            Verb::Activate => "activation",
+            Verb::Deactivate => "deactivation",
+        };
+        self.step_ins.get_or_create(&StepIn { task }).inc();
+    }
+
     /// The stop of a deleted window was given up: no key could be had.
     pub fn stop_given_up(&self) {
         self.stops_given_up.inc();
@@ -503,6 +541,14 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+/// A reason that no window has any more is not shown.
+fn set_by_reason(family: &Family<Why, Gauge>, counts: BTreeMap<Reason, i64>) {
+    family.clear();
+    for (reason, count) in counts {
+        family.get_or_create(&Why { reason: reason.as_str() }).set(count);
     }
 }
 
@@ -609,5 +655,25 @@ mod tests {
         ] {
             assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_scrape_shows_how_windows_stand_with_the_vendors_scheduler_and_what_it_left_undone() {
+        let metrics = Metrics::new();
+        metrics.registrations([Reason::SchedulerUnavailable, Reason::Registered].into_iter());
+        metrics.registrations([Reason::Registered, Reason::WaitingForQuota, Reason::Registered].into_iter());
+        for verb in [Verb::Activate, Verb::Deactivate, Verb::Deactivate] {
+            metrics.stepped_in(verb);
+        }
+        let text = metrics.encode().unwrap();
+        for line in [
+            "jobstartstop_registrations{reason=\"Registered\"} 2",
+            "jobstartstop_registrations{reason=\"WaitingForQuota\"} 1",
+            "jobstartstop_step_ins_total{task=\"activation\"} 1",
+            "jobstartstop_step_ins_total{task=\"deactivation\"} 2",
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
+        }
+        assert!(!text.contains("SchedulerUnavailable"), "nobody stands so any more:\n{text}");
     }
 }

@@ -102,6 +102,8 @@ fn every_metric_is_explained_and_exists() {
     metrics.windows(std::iter::once((Phase::Pending, Some(Reason::KeyRefused), None)));
     metrics.clock_stepped(SignedDuration::ZERO);
     metrics.start_failed(Reason::StartMissed);
+    metrics.registrations(std::iter::once(Reason::Registered));
+    metrics.stepped_in(Verb::Activate);
     metrics.apiserver_write("status", Ok(()));
     metrics.watch_failed("secrets");
     metrics.notification(Action::Activate, &Posted::Gone);

@@ -154,7 +154,7 @@ fn ended(draft: &mut Draft) {
 /// Nothing has left, or what left was not carried out.
 fn not_called(draft: &mut Draft, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
     let window = &draft.entry.window;
-    if (window.deleting() || window.cancel) && delegation::binds(&draft.record, facts) {
+    if (window.deleting() || window.cancel) && delegation::binds(window, &draft.record, facts) {
         leave(draft);
         return;
     }

@@ -49,7 +49,7 @@ fn decide(draft: &mut Draft, others: &Others, duty: &Duty, facts: &Facts, alarm:
     }
     match draft.record.activation.state {
         TaskState::Pending if draft.record.activation.called_at.is_some() => {
-            starting(draft, others, duty, facts, alarm)
+            starting(draft, others, duty, facts, alarm);
         }
         TaskState::Pending | TaskState::Cancelled => {}
         TaskState::Failed => after_failed_start(draft, others, duty, facts, alarm),

@@ -413,7 +413,7 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts, alarm: &mut A
         record.finished_at = Some(facts.now);
     }
     outbox::step(window, before.as_ref(), attempt.as_ref(), &mut record, (facts.now, facts.timings, alarm));
-    let bound = delegation::binds(&record, facts) && window.deleted_under() != Some(DeletionPolicy::Retain);
+    let bound = delegation::binds(window, &record, facts) && window.deleted_under() != Some(DeletionPolicy::Retain);
     let finalizer = finalizer(window, &record, bound);
     WindowPlan {
         id: window.id.clone(),

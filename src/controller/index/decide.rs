@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use plan::outbox::Action;
 use plan::{
     AccountName, Deletion, Delivery, DeliveryState, Entry, JobKey, ObjectName, Reason, Recheck, Record, TaskState,
-    Trouble, Want, Window, WindowId,
+    Trouble, Verb, Want, Window, WindowId,
 };
 
 use crate::controller::load::LoadKey;
@@ -42,6 +42,9 @@ pub(in crate::controller) struct Decided {
     pub(in crate::controller) lost_posts: Vec<(Action, DeliveryState)>,
     /// Why starts failed for good just now, or were missed; those that nobody wanted made are left out.
     pub(in crate::controller) failed_starts: Vec<Reason>,
+    /// Calls that are made here, as was found out just now, because the vendor's scheduler did not make them. One is for
+    /// all windows that are merged.
+    pub(in crate::controller) step_ins: BTreeSet<Verb>,
 }
 
 impl Index {
@@ -88,6 +91,8 @@ impl Index {
             if entry.record.as_ref().and_then(failed_start).is_none() {
                 decided.failed_starts.extend(failed_start(&planned.record));
             }
+            let known = entry.record.as_ref().and_then(step_in);
+            decided.step_ins.extend(step_in(&planned.record).filter(|verb| known != Some(*verb)));
             decided.lost_posts.extend(lost_posts(entry.record.as_ref(), &planned.record));
             stored.attempt = None;
             if planned.post.is_some() {
@@ -194,6 +199,15 @@ fn lost_posts(before: Option<&Record>, after: &Record) -> Vec<(Action, DeliveryS
 fn failed_start(record: &Record) -> Option<Reason> {
     let reason = record.activation.reason.filter(|_| record.activation.state == TaskState::Failed)?;
     (!matches!(reason, Reason::Suspended | Reason::WindowPast)).then_some(reason)
+}
+
+/// The call that is made here because the vendor's scheduler did not make it.
+fn step_in(record: &Record) -> Option<Verb> {
+    match record.registered.as_ref()?.reason {
+        Reason::VendorStartMissing => Some(Verb::Activate),
+        Reason::VendorStopMissing => Some(Verb::Deactivate),
+        _ => None,
+    }
 }
 
 pub(super) fn account_of(want: &Want) -> &AccountName {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use plan::admit::Heard;
-use plan::{Grant, Half, Reason, ShownWorkflow, Slot, Texts, WindowId, WorkflowAnswer, WorkflowId, WorkflowOp};
-use serde_json::json;
+use plan::{Grant, Half, Reason, ShownWorkflow, Slot, Texts, Verb, WindowId, WorkflowAnswer, WorkflowId, WorkflowOp};
+use serde_json::{Value, json};
 
 use super::fixtures::{PENDING, Rig, at, create, job, jobs, registered, tv};
 use super::{Admitted, Errand, LiveRequest};
@@ -261,4 +261,38 @@ fn a_new_registration_is_written_before_what_can_wait() {
     assert!(rig.index.registers(&id));
     rig.index.windows.get_mut(&id).unwrap().planned = None;
     assert!(!rig.index.registers(&id), "nothing is planned");
+}
+
+/// A window whose start the vendor's scheduler was to make at second 100: its workflow was cancelled and read back since.
+fn left_undone() -> Value {
+    let mut status = registered(100, "cancelled");
+    status["activation"]["calledAt"] = json!(at(100).to_string());
+    status["registered"]["deactivation"]["state"] = json!("cancelled");
+    status
+}
+
+#[test]
+fn a_call_that_the_vendors_scheduler_did_not_make_counts_once() {
+    let mut rig = Rig::with_limit(6);
+    rig.stored("a", 100, &left_undone());
+    assert_eq!(rig.index.decide(&job("a"), at(170), true).step_ins, BTreeSet::from([Verb::Activate]));
+    assert_eq!(rig.index.decide(&job("a"), at(171), true).step_ins, BTreeSet::new());
+}
+
+#[test]
+fn a_step_in_that_an_earlier_process_has_told_of_does_not_count_again() {
+    let told_before = [("Registered", BTreeSet::from([Verb::Activate])), ("VendorStartMissing", BTreeSet::new())];
+    for (reason, counted) in told_before {
+        let mut rig = Rig::with_limit(6);
+        let mut status = left_undone();
+        status["conditions"] = json!([{
+            "type": "Registered",
+            "status": "False",
+            "reason": reason,
+            "message": "",
+            "lastTransitionTime": at(160).to_string(),
+        }]);
+        rig.stored("a", 100, &status);
+        assert_eq!(rig.index.decide(&job("a"), at(170), true).step_ins, counted, "{reason}");
+    }
 }

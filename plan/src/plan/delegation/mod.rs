@@ -9,8 +9,11 @@
 //! reading the job, and is made here when it does not show ([`Duty`]).
 
 mod answers;
-mod requests;
+mod asking;
+mod keeping;
+mod making;
 mod stray;
+mod telling;
 
 use jiff::Timestamp;
 
@@ -18,15 +21,16 @@ use super::draft::Draft;
 use super::facts::{Facts, later, sooner};
 use super::{Alarm, Entry};
 use crate::ids::WorkflowId;
+use crate::quota::COUNTED;
 use crate::reason::Reason;
 use crate::record::{Record, TaskState, Trouble};
 use crate::registration::{Executor, Grant, Half, Registration, Slot};
 use crate::scheduler::Scheduler;
 use crate::timeline::{Interval, Timeline};
-use crate::window::{Deletion, DeletionPolicy};
+use crate::window::{Deletion, DeletionPolicy, Window};
 
 pub(super) use answers::take;
-pub(super) use requests::Asking;
+pub(super) use asking::Asking;
 pub(super) use stray::Strays;
 
 /// Who makes a window's start.
@@ -118,10 +122,9 @@ pub(super) fn duties(drafts: &mut [Draft], facts: &Facts, alarm: &mut Alarm) -> 
     let blocks = blocks(drafts, facts);
     for index in 0..drafts.len() {
         let bears = blocks.iter().any(|block| block.holder == Some(index));
-        if !bears && handed_over(index, drafts) {
-            if let Some(draft) = drafts.get_mut(index) {
-                draft.record.registration = None;
-            }
+        let handed = !bears && handed_over(index, drafts);
+        if let Some(draft) = drafts.get_mut(index).filter(|_| handed) {
+            draft.record.registration = None;
         }
     }
     (0..drafts.len()).map(|index| duty(index, &blocks, drafts, facts, alarm)).collect()
@@ -154,12 +157,12 @@ pub(super) fn see_to(drafts: &mut [Draft], facts: &Facts, alarm: &mut Alarm) -> 
             continue;
         }
         let Some(draft) = drafts.get_mut(index) else { continue };
-        if binds(&draft.record, facts) {
-            requests::let_go(draft, mixed, facts, &mut asking, alarm);
+        if binds(&draft.entry.window, &draft.record, facts) {
+            keeping::let_go(draft, mixed, facts, &mut asking, alarm);
         }
     }
     for draft in drafts.iter_mut() {
-        requests::tell_missing(draft);
+        telling::tell_over(draft, facts);
     }
     asking
 }
@@ -178,15 +181,22 @@ fn tell_mixed(block: &Block, drafts: &mut [Draft]) -> Option<usize> {
 }
 
 /// Whether something may still come of the window's workflow that has to be seen to.
-pub(super) fn binds(record: &Record, facts: &Facts) -> bool {
+pub(super) fn binds(window: &Window, record: &Record, facts: &Facts) -> bool {
     let Some(workflow) = &record.registration else { return false };
-    if workflow.gone {
+    if workflow.gone || is_another_clusters(window, record) {
         return false;
     }
     if workflow.id.is_none() && left_nothing(workflow, facts) {
         return false;
     }
     !workflow.is_over() || unanswered_for(record)
+}
+
+/// The workflow that is recorded was made by another cluster: what is stored here was copied from there.
+fn is_another_clusters(window: &Window, record: &Record) -> bool {
+    let ours = window.delegation.as_ref().map(|delegation| delegation.marker.cluster());
+    let recorded = record.registration.as_ref().map(|workflow| workflow.marker.cluster());
+    ours.zip(recorded).is_some_and(|(ours, recorded)| ours != recorded)
 }
 
 /// The vendor made its start, and no window has it for its own.
@@ -255,10 +265,13 @@ fn holder(block: &Block, overlapping: bool, used: &[usize], drafts: &[Draft], fa
     if block.executors != Executors::Vendor {
         return None;
     }
+    let free = |index: &usize| !used.iter().any(|used| used == index || is_same(*used, *index, drafts));
+    let ours = |index: &usize| {
+        let draft = drafts.get(*index).filter(|draft| !is_another_clusters(&draft.entry.window, &draft.record));
+        draft.and_then(|draft| draft.record.registration.as_deref())
+    };
     let fits = |index: &usize| {
-        let workflow = workflow_of(*index, drafts)
-            .filter(|_| !used.iter().any(|used| used == index || is_same(*used, *index, drafts)));
-        workflow.is_some_and(|workflow| {
+        ours(index).filter(|_| free(index)).is_some_and(|workflow| {
             let slots = Interval::new(workflow.start.slot.time, workflow.stop.slot.time);
             let stands_there = slots.is_some_and(|slots| slots.overlaps(&block.interval));
             (stands_there || !overlapping) && usable(workflow, block, drafts, facts)
@@ -296,9 +309,9 @@ fn keep(
     if carrier != holder {
         hand_over(holder, carrier, drafts);
     }
-    let wanted = requests::wanted(block, carrier, drafts);
+    let wanted = making::wanted(block, carrier, drafts);
     if let Some(draft) = drafts.get_mut(carrier) {
-        requests::keep_in_step(draft, &wanted, facts, asking, alarm);
+        keeping::keep_in_step(draft, &wanted, facts, asking, alarm);
     }
     tell_carried(block, carrier, drafts);
     Some(carrier)
@@ -363,17 +376,17 @@ fn register(
     }
     let adopts = |index: &&usize| drafts.get(**index).is_some_and(|draft| wants_to_adopt(draft));
     let carrier = block.members.iter().find(adopts).or(block.members.first()).copied()?;
-    let bound = drafts.get(carrier).is_some_and(|draft| binds(&draft.record, facts));
+    let bound = drafts.get(carrier).is_some_and(|draft| binds(&draft.entry.window, &draft.record, facts));
     let cleared = !bound && (0..drafts.len()).all(|index| !in_the_way(index, block.interval, drafts, facts));
-    let wanted = requests::wanted(block, carrier, drafts);
-    let trouble = requests::register(drafts.get_mut(carrier)?, &wanted, cleared, facts, asking, alarm);
+    let wanted = making::wanted(block, carrier, drafts);
+    let trouble = making::register(drafts.get_mut(carrier)?, &wanted, cleared, facts, asking, alarm);
     let made = drafts.get(carrier)?.record.registration.as_deref().is_some_and(|workflow| !workflow.gone);
     if made && cleared {
         tell_carried(block, carrier, drafts);
         let draft = drafts.get_mut(carrier)?;
         draft.record.registered = trouble;
         if wants_to_adopt(draft) {
-            requests::keep_in_step(draft, &wanted, facts, asking, alarm);
+            keeping::keep_in_step(draft, &wanted, facts, asking, alarm);
         }
         return Some(carrier);
     }
@@ -392,8 +405,10 @@ pub(super) fn wants_to_adopt(draft: &Draft) -> bool {
 
 /// The window's workflow may still switch the channel on in this time, for others than are meant.
 fn in_the_way(index: usize, interval: Interval, drafts: &[Draft], facts: &Facts) -> bool {
-    let Some(record) = drafts.get(index).map(|draft| &draft.record) else { return false };
-    let Some(workflow) = record.registration.as_deref().filter(|_| binds(record, facts)) else { return false };
+    let Some(draft) = drafts.get(index).filter(|draft| binds(&draft.entry.window, &draft.record, facts)) else {
+        return false;
+    };
+    let Some(workflow) = draft.record.registration.as_deref() else { return false };
     let start = workflow.start.slot.time;
     // One that is due and was not read back may be made at any moment.
     let stop = if is_past(start, facts) { Timestamp::MAX } else { workflow.stop.slot.time };
@@ -467,7 +482,7 @@ fn by_whom(workflow: &Registration, block: &Block, facts: &Facts, alarm: &mut Al
     alarm.at(until);
     match workflow.id {
         // It is cancelled and read back first.
-        Some(_) if requests::is_overdue(workflow, block.interval.start, facts) => Starter::Nobody,
+        Some(_) if keeping::is_overdue(workflow, block.interval.start, facts) => Starter::Nobody,
         None if facts.now >= until => Starter::Here,
         _ => Starter::Vendor,
     }
@@ -475,11 +490,11 @@ fn by_whom(workflow: &Registration, block: &Block, facts: &Facts, alarm: &mut Al
 
 /// A workflow of somebody else's is about to start the channel, or has: ours would be the second start.
 fn foreign_first(draft: &Draft, facts: &Facts, alarm: &mut Alarm) -> Starter {
-    let Some(scheduler) = facts.memory.scheduler().filter(|_| draft.record.foreign.is_some()) else {
-        return Starter::Here;
-    };
-    let foreign = draft.record.foreign.as_ref().and_then(|id| scheduler.showing(id)).map(|s| &s.workflow);
-    let Some(start) = foreign.map(|workflow| workflow.start.slot.time) else { return Starter::Here };
+    let copied = is_another_clusters(&draft.entry.window, &draft.record);
+    let recorded = draft.record.registration.as_deref().filter(|workflow| copied && workflow.may_start());
+    let shown = draft.record.foreign.as_ref().and_then(|id| facts.memory.scheduler()?.showing(id));
+    let shown = shown.map(|showing| showing.workflow.start.slot.time);
+    let Some(start) = recorded.map(|workflow| workflow.start.slot.time).or(shown) else { return Starter::Here };
     if about(start, facts, alarm) { Starter::Nobody } else { Starter::Here }
 }
 
@@ -533,10 +548,13 @@ fn room(grant: Grant) -> Result<(), Trouble> {
     match grant {
         Grant::Granted => Ok(()),
         Grant::Making => waits("A later window of the account makes room for this one.".to_owned()),
-        Grant::Waits(before) => waits(format!(
-            "{before} sooner windows of the account take all the pending starts that its scheduler takes \
-             (limits.pendingActivations); this one is registered when it is among them."
-        )),
+        Grant::Waits(before) => {
+            let so_many = if before as usize >= COUNTED { format!("{before} or more") } else { before.to_string() };
+            waits(format!(
+                "{so_many} sooner windows of the account go first: the Live API's scheduler takes so many pending starts \
+                 (limits.pendingActivations). This one is registered when it is among them."
+            ))
+        }
     }
 }
 

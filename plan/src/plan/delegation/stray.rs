@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{is_past, requests, retained};
+use super::{is_another_clusters, is_past, keeping, retained};
 use crate::memory::Verb;
 use crate::plan::draft::Draft;
 use crate::plan::facts::{Facts, later, sooner};
@@ -51,12 +51,13 @@ fn unwanted_start(draft: &Draft, facts: &Facts) -> Option<(Timestamp, bool)> {
         && !workflow.cleared
         && !workflow.start.came_to_nothing()
         // Moved there by somebody else: whoever did that wants it.
-        && requests::is_as_asked(workflow)
+        && keeping::is_as_asked(workflow)
         && is_past(at, facts)
         && !answered_for
-        && !retained(draft);
+        && !retained(draft)
+        && !is_another_clusters(&draft.entry.window, record);
     let spent = workflow.start.is_spent();
-    (possible && (spent || facts.now < requests::watched_until(workflow, facts))).then_some((at, spent))
+    (possible && (spent || facts.now < keeping::watched_until(workflow, facts))).then_some((at, spent))
 }
 
 fn clear(draft: &mut Draft, spent: bool) {

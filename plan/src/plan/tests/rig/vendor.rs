@@ -206,7 +206,7 @@ impl Vendor {
 
     fn due(&self) -> impl Iterator<Item = (Ms, usize, Verb)> {
         let since = |half: &Half| Ms::try_from(half.slot.time.duration_since(ms(0)).as_millis()).unwrap();
-        self.workflows.iter().enumerate().flat_map(move |(index, workflow)| {
+        self.workflows.iter().enumerate().filter_map(move |(index, workflow)| {
             let open = |half: &Half, verb| {
                 let skipped = self.skipped.iter().any(|(id, of)| *id == workflow.id && *of == verb);
                 (half.state == Some(TaskState::Pending) && !skipped).then(|| (since(half), index, verb))
