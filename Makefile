@@ -3,10 +3,13 @@
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 TESTBED := $(TARGET)/debug/testbed
 
-# For `make demo`: how the Live API misbehaves (refuse-start, lose-stop); KEEP=1 leaves everything running.
+# For `make demo`: how the Live API misbehaves (refuse-start, lose-stop); who makes the calls (Operator, LiveScheduler);
+# KEEP=1 leaves everything running.
 SABOTAGE ?=
+EXECUTOR ?=
 KEEP     ?=
-DEMO     := $(if $(SABOTAGE),--sabotage $(SABOTAGE)) $(if $(filter-out 0 no,$(KEEP)),--keep)
+DEMO     := $(if $(SABOTAGE),--sabotage $(SABOTAGE)) $(if $(EXECUTOR),--executor $(EXECUTOR))
+DEMO     += $(if $(filter-out 0 no,$(KEEP)),--keep)
 
 # For `make bench`.
 FULL     ?=
@@ -35,7 +38,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z-]*\): .*## \(.*\)/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		awk -F'#' '{ printf "%-16s %s\n", $$1, $$2 }'
 
-demo: ## See it work, live, in half a minute; SABOTAGE=refuse-start or lose-stop to see it fail, KEEP=1 to try it yourself
+demo: ## See it work, live, in half a minute; EXECUTOR=LiveScheduler: by the Live API's own scheduler; SABOTAGE=refuse-start or lose-stop to see it fail, KEEP=1 to try it yourself
 	@echo 'Building; the first time takes minutes.'
 	cargo build --package jobstartstop --package simulator --package testbed --bins
 	@$(TESTBED) binaries >/dev/null

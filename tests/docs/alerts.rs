@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use plan::{Reason, conditions};
+use plan::{Executor, Reason, conditions};
 use serde::Deserialize;
 
 use crate::{
@@ -148,8 +148,12 @@ fn is_camel_case(word: &str) -> bool {
 #[test]
 fn each_reason_that_a_runbook_or_troubleshooting_names_exists() {
     // What the log says of a Lease, which is no window's.
-    let known =
-        |word: &str| Reason::parse(word).is_some() || conditions::KINDS.contains(&word) || word == "LeaseForbidden";
+    let known = |word: &str| {
+        Reason::parse(word).is_some()
+            || conditions::KINDS.contains(&word)
+            || Executor::parse(word).is_some()
+            || word == "LeaseForbidden"
+    };
     let runbooks = stems("docs/runbooks", "md").into_iter().map(|stem| format!("docs/runbooks/{stem}.md"));
     let mut named = 0;
     for path in runbooks.chain(["docs/troubleshooting.md".to_owned()]) {
@@ -157,7 +161,7 @@ fn each_reason_that_a_runbook_or_troubleshooting_names_exists() {
             let word = span.split('=').next().unwrap();
             // Placeholders are capitals throughout.
             if is_camel_case(word) && word.chars().any(|c| c.is_ascii_lowercase()) {
-                assert!(known(word), "{path}: {word} is neither a reason nor a condition");
+                assert!(known(word), "{path}: {word} is neither a reason nor a condition nor an executor");
                 named += 1;
             }
         }

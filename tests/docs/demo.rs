@@ -1,10 +1,12 @@
-//! The demo as README.md describes it: `make demo KEEP=1` with the commands that it prints, and its two sabotages.
+//! The demo as README.md describes it: `make demo KEEP=1` with the commands that it prints, its two sabotages, and with the
+//! Live API's own scheduler as executor.
 
 use std::{
     env,
     fs::{self, File},
     os::unix::process::CommandExt as _,
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -13,9 +15,15 @@ use tempfile::TempDir;
 
 use crate::pages::root;
 
-/// Four control planes may start at once on two cores.
+/// Three control planes may start at once on two cores.
 const LONGEST: Duration = Duration::from_mins(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// One test's demos at a time: their calls have to be on time.
+fn alone() -> MutexGuard<'static, ()> {
+    static STAGE: Mutex<()> = Mutex::new(());
+    STAGE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A `make demo` under way, in a process group of its own as in a terminal.
 struct Demo {
@@ -24,7 +32,7 @@ struct Demo {
 }
 
 impl Demo {
-    fn start(setting: &str) -> Self {
+    fn start(settings: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let said = File::create(home.path().join("said")).unwrap();
         let mut make = Command::new("make");
@@ -36,7 +44,8 @@ impl Demo {
             make.env_remove(name);
         }
         let make = make
-            .args(["demo", setting])
+            .arg("demo")
+            .args(settings)
             .current_dir(root())
             .env_remove("TESTBED_KUBECONFIG")
             .env_remove("MAKEFLAGS")
@@ -86,11 +95,12 @@ impl Drop for Demo {
 
 #[test]
 fn a_sabotaged_demo_fails_and_says_why() {
+    let _alone = alone();
     let sabotages = [
         ("SABOTAGE=refuse-start", ["NOT WELL", "evening-news", "CallRefused"]),
         ("SABOTAGE=lose-stop", ["NOT WELL", "still on air, and billed", "AnswerLost"]),
     ];
-    let demos: Vec<Demo> = sabotages.iter().map(|(setting, _)| Demo::start(setting)).collect();
+    let demos: Vec<Demo> = sabotages.iter().map(|(setting, _)| Demo::start(&[setting])).collect();
     for (mut demo, (setting, words)) in demos.into_iter().zip(sabotages) {
         let status = demo.ended();
         let said = demo.said();
@@ -102,8 +112,40 @@ fn a_sabotaged_demo_fails_and_says_why() {
 }
 
 #[test]
+fn the_live_apis_own_scheduler_switches_the_same_windows_and_the_operator_makes_what_it_forgets() {
+    let _alone = alone();
+    let executor = "EXECUTOR=LiveScheduler";
+    let well = ["ALL WELL", "one workflow", "off at"];
+    let demos = [
+        (vec![executor], true, vec!["6 calls by the Live API's scheduler", "the operator made none itself"]),
+        (vec![executor, "SABOTAGE=lose-stop"], true, vec!["forgotten", "1 was missing and made by the operator"]),
+        // The operator makes the start that failed there, and is refused.
+        (vec![executor, "SABOTAGE=refuse-start"], false, vec!["NOT WELL", "evening-news", "CallRefused"]),
+    ];
+    let demos = demos.map(|(settings, is_well, words)| (Demo::start(&settings), settings, is_well, words));
+    for (mut demo, settings, is_well, words) in demos {
+        let status = demo.ended();
+        let said = demo.said();
+        assert_eq!(status.success(), is_well, "{settings:?}:\n{said}");
+        for word in well.into_iter().filter(|_| is_well).chain(words) {
+            assert!(said.contains(word), "{settings:?} does not say {word}:\n{said}");
+        }
+    }
+}
+
+#[test]
+fn an_executor_that_there_is_not_is_told_in_a_sentence() {
+    let mut demo = Demo::start(&["EXECUTOR=Vendor"]);
+    let status = demo.ended();
+    let said = demo.said();
+    assert!(!status.success(), "it succeeded:\n{said}");
+    assert!(said.contains("invalid value 'Vendor'") && said.contains("it is Operator or LiveScheduler"), "{said}");
+}
+
+#[test]
 fn a_demo_that_is_kept_can_be_tried_by_the_commands_that_it_prints() {
-    let mut demo = Demo::start("KEEP=1");
+    let _alone = alone();
+    let mut demo = Demo::start(&["KEEP=1"]);
     let last_line = "/metrics";
     demo.wait_for(|demo| {
         assert!(demo.make.try_wait().unwrap().is_none(), "it ended:\n{}", demo.said());

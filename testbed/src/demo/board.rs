@@ -17,6 +17,8 @@ pub(super) struct Board {
     pub(super) channels: BTreeMap<String, JobReport>,
     /// Windows that ever showed `Conflict=True`.
     pub(super) conflicted: BTreeSet<String>,
+    /// Windows that ever shared the workflow of another one.
+    pub(super) carried: BTreeSet<String>,
 }
 
 impl Board {
@@ -37,6 +39,9 @@ impl Board {
     pub(super) fn put(&mut self, window: Window) {
         if window.condition("Conflict").is_some_and(|conflict| conflict.status == "True") {
             self.conflicted.insert(window.name().to_owned());
+        }
+        if window.condition("Registered").is_some_and(|registered| registered.reason == "CarriedByAnother") {
+            self.carried.insert(window.name().to_owned());
         }
         match self.windows.iter_mut().find(|known| known.name() == window.name()) {
             Some(known) => *known = window,

@@ -39,6 +39,9 @@ struct Planned {
 #[serde(default)]
 pub(super) struct Status {
     pub(super) phase: String,
+    #[serde(rename = "vendorWorkflowID")]
+    pub(super) workflow: String,
+    pub(super) registered: Option<Registered>,
     pub(super) activation: Task,
     pub(super) deactivation: Task,
     pub(super) conditions: Vec<Condition>,
@@ -49,6 +52,14 @@ pub(super) struct Status {
 pub(super) struct Task {
     pub(super) state: String,
     pub(super) reason: String,
+}
+
+/// The workflow of a window, as its status has it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Registered {
+    pub(super) activation: Task,
+    pub(super) deactivation: Task,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

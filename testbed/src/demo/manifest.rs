@@ -23,19 +23,26 @@ pub(super) const GALA: Manifest = manifest!("gala.yaml");
 pub(super) const MATINEE: Manifest = manifest!("matinee.yaml");
 pub(super) const PREMIERE: Manifest = manifest!("premiere.yaml");
 
-/// What the placeholders of a template stand for: `${NOW+6s}`, `${NOW-2m}`, `${NOW}`, `${LIVE_API}`, `${RECEIVER}`.
+/// What the placeholders of a template stand for: `${NOW+6s}`, `${NOW-2m}`, `${NOW}`, `${LIVE_API}`, `${RECEIVER}`,
+/// `${EXECUTOR}`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Filling<'a> {
     pub(super) now: Timestamp,
     pub(super) live_api: &'a str,
     pub(super) receiver: &'a str,
+    pub(super) executor: &'a str,
 }
 
 impl<'a> Filling<'a> {
     /// Times count from the next whole second, since a schedule knows no smaller unit.
-    pub(super) fn as_of(now: Timestamp, live_api: &'a str, receiver: &'a str) -> anyhow::Result<Self> {
+    pub(super) fn as_of(
+        now: Timestamp,
+        live_api: &'a str,
+        receiver: &'a str,
+        executor: &'a str,
+    ) -> anyhow::Result<Self> {
         let up = jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Ceil);
-        Ok(Self { now: now.round(up)?, live_api, receiver })
+        Ok(Self { now: now.round(up)?, live_api, receiver, executor })
     }
 
     /// The template with all its placeholders filled in.
@@ -58,6 +65,9 @@ impl<'a> Filling<'a> {
         }
         if placeholder == "RECEIVER" {
             return Ok(self.receiver.to_owned());
+        }
+        if placeholder == "EXECUTOR" {
+            return Ok(self.executor.to_owned());
         }
         let Some(offset) = placeholder.strip_prefix("NOW") else { bail!("${{{placeholder}}} is no placeholder") };
         let offset = if offset.is_empty() { SignedDuration::ZERO } else { parse_offset(offset)? };
@@ -83,7 +93,7 @@ mod tests {
 
     fn filling() -> Filling<'static> {
         let now = "2026-12-02T13:00:00.25Z".parse().unwrap();
-        Filling::as_of(now, "http://127.0.0.1:8090", "http://127.0.0.1:8091/callbacks").unwrap()
+        Filling::as_of(now, "http://127.0.0.1:8090", "http://127.0.0.1:8091/callbacks", "LiveScheduler").unwrap()
     }
 
     #[test]
@@ -94,14 +104,15 @@ mod tests {
 
     #[test]
     fn a_whole_second_stays() {
-        let filling = Filling::as_of("2026-12-02T13:00:00Z".parse().unwrap(), "", "").unwrap();
+        let filling = Filling::as_of("2026-12-02T13:00:00Z".parse().unwrap(), "", "", "").unwrap();
         assert_eq!(filling.fill("${NOW+1s}").unwrap(), "2026-12-02T13:00:01Z");
     }
 
     #[test]
-    fn addresses_are_filled_in() {
+    fn addresses_and_the_executor_are_filled_in() {
         assert_eq!(filling().fill("url: ${RECEIVER}").unwrap(), "url: http://127.0.0.1:8091/callbacks");
         assert_eq!(filling().fill("endpoint: ${LIVE_API}").unwrap(), "endpoint: http://127.0.0.1:8090");
+        assert_eq!(filling().fill("executor: ${EXECUTOR}").unwrap(), "executor: LiveScheduler");
     }
 
     #[test]

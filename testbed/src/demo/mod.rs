@@ -1,4 +1,5 @@
-//! `testbed demo`: five windows on four channels, from the first start to the last stop, in half a minute.
+//! `testbed demo`: five windows on four channels, from the first start to the last stop, in half a minute; their calls made
+//! by the operator, or by the Live API's own scheduler.
 
 mod board;
 mod kubernetes;
@@ -10,10 +11,12 @@ mod story;
 mod table;
 mod told;
 mod verdict;
+mod workflows;
 
 use std::{
     io::{self, Write as _},
     process::ExitCode,
+    str::FromStr,
     time::Duration,
 };
 
@@ -28,20 +31,51 @@ const UNWIND_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Let the Live API misbehave towards one channel, to see what the operator makes of it; the demo then
-    /// fails, and says why
+    /// fails, and says why. A stop that the Live API's own scheduler loses is made good, and nothing fails
     #[arg(long, value_name = "HOW")]
     sabotage: Option<Sabotage>,
+    /// Who makes the calls of the windows: `Operator`, or `LiveScheduler`, the Live API's own scheduler
+    #[arg(long, default_value = Executor::Operator.as_str())]
+    executor: Executor,
     /// Leave everything running afterwards, until Ctrl-C
     #[arg(long)]
     keep: bool,
 }
 
+/// Who makes the calls of the demo's windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Executor {
+    Operator,
+    /// The Live API's own scheduler.
+    LiveScheduler,
+}
+
+impl Executor {
+    /// The word of `spec.executor`.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "Operator",
+            Self::LiveScheduler => "LiveScheduler",
+        }
+    }
+}
+
+impl FromStr for Executor {
+    type Err = &'static str;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        let all = [Self::Operator, Self::LiveScheduler];
+        all.into_iter().find(|executor| executor.as_str() == word).ok_or("it is Operator or LiveScheduler")
+    }
+}
+
 /// What goes wrong at the Live API, with the evening news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Sabotage {
-    /// It refuses every start (400): the channel never goes on air
+    /// It refuses every start (400), its own scheduler's, too: the channel never goes on air
     RefuseStart,
-    /// It loses every stop (no answer, nothing done): the channel stays on air, and is billed
+    /// It loses every stop (no answer, nothing done): the channel stays on air, and is billed. Its own scheduler forgets
+    /// to make it: the operator does
     LoseStop,
 }
 

@@ -8,12 +8,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use simulator::Call;
+use simulator::{Call, WorkflowReport};
 
 use super::{
-    blocking,
+    Executor, Sabotage, blocking,
     board::Board,
     kubernetes::Watch,
     manifest::{Filling, Manifest},
@@ -34,6 +34,7 @@ pub(super) struct Show<'a> {
     screen: Screen,
     watch: Watch,
     board: Board,
+    executor: Executor,
     /// The URL of the receiver.
     receiver: String,
     began: Instant,
@@ -44,13 +45,14 @@ pub(super) struct Show<'a> {
 }
 
 impl<'a> Show<'a> {
-    pub(super) fn begin(stage: &'a Stage, mut screen: Screen) -> anyhow::Result<Self> {
+    pub(super) fn begin(stage: &'a Stage, mut screen: Screen, executor: Executor) -> anyhow::Result<Self> {
         screen.say(&format!("  manifests: examples/demo, with times filled in: {}", stage.manifests.display()))?;
         Ok(Self {
             stage,
             screen,
             watch: Watch::begin(&stage.plane)?,
             board: Board::default(),
+            executor,
             receiver: stage.receiver.url(),
             began: Instant::now(),
             printed: BTreeMap::new(),
@@ -58,10 +60,10 @@ impl<'a> Show<'a> {
         })
     }
 
-    /// `kubectl apply` of a manifest, with the times counted from now.
-    pub(super) async fn apply(&mut self, manifest: &Manifest, meaning: &str) -> anyhow::Result<()> {
+    /// `kubectl apply` of a manifest, with the times counted from now, or from so many seconds later.
+    pub(super) async fn apply(&mut self, manifest: &Manifest, later: u32, meaning: &str) -> anyhow::Result<()> {
         let path: PathBuf = self.stage.manifests.join(manifest.file);
-        let text = self.filling()?.fill(manifest.template)?;
+        let text = self.filling(later)?.fill(manifest.template)?;
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
         let args = vec!["apply".to_owned(), "-f".to_owned(), path.display().to_string()];
         self.kubectl(args, &format!("kubectl apply -f {}", manifest.file), meaning).await
@@ -69,14 +71,15 @@ impl<'a> Show<'a> {
 
     /// `kubectl patch` of a window; times are filled in as in a manifest.
     pub(super) async fn patch(&mut self, window: &str, patch: &str, meaning: &str) -> anyhow::Result<()> {
-        let patch = self.filling()?.fill(patch)?;
+        let patch = self.filling(0)?.fill(patch)?;
         let shown = format!("kubectl patch jss {window} --type merge -p '{patch}'");
         let args = ["patch", "jss", window, "--type", "merge", "-p", &patch].map(str::to_owned);
         self.kubectl(args.to_vec(), &shown, meaning).await
     }
 
-    fn filling(&self) -> anyhow::Result<Filling<'_>> {
-        Filling::as_of(Timestamp::now(), &self.stage.live_api.base_url, &self.receiver)
+    fn filling(&self, later: u32) -> anyhow::Result<Filling<'_>> {
+        let from = Timestamp::now().checked_add(SignedDuration::from_secs(later.into()))?;
+        Filling::as_of(from, &self.stage.live_api.base_url, &self.receiver, self.executor.as_str())
     }
 
     /// A refusal is shown, and does not stop the show.
@@ -123,10 +126,14 @@ impl<'a> Show<'a> {
     }
 
     /// Leaves the last table in its place, and gathers what there is to judge by.
-    pub(super) async fn end(mut self) -> anyhow::Result<(Screen, Evidence)> {
+    pub(super) async fn end(mut self, sabotage: Option<Sabotage>) -> anyhow::Result<(Screen, Evidence)> {
         #[derive(Deserialize)]
         struct Calls {
             calls: Vec<Call>,
+        }
+        #[derive(Deserialize)]
+        struct Workflows {
+            workflows: Vec<WorkflowReport>,
         }
         self.frame().await?;
         self.screen.leave_table();
@@ -135,8 +142,19 @@ impl<'a> Show<'a> {
         }
         let Calls { calls } =
             self.stage.live_api.get("/control/calls").await.context("asking which calls the Live API received")?;
+        let Workflows { workflows } =
+            self.stage.live_api.get("/control/workflows").await.context("asking what its scheduler has")?;
         let told = self.stage.receiver.received().iter().filter_map(Told::read).collect();
-        let evidence = Evidence { board: self.board, calls, told, mishaps: self.mishaps, at: Timestamp::now() };
+        let evidence = Evidence {
+            executor: self.executor,
+            sabotage,
+            board: self.board,
+            calls,
+            workflows,
+            told,
+            mishaps: self.mishaps,
+            at: Timestamp::now(),
+        };
         Ok((self.screen, evidence))
     }
 
@@ -148,20 +166,22 @@ impl<'a> Show<'a> {
     fn draw(&mut self) -> anyhow::Result<()> {
         let now = time_of_day(Timestamp::now(), 0);
         let clock = format!("── {now} UTC ── {} s ──", self.began.elapsed().as_secs());
-        let mut table = vec![String::new(), self.screen.paint(Paint::Dim, &clock), window_titles(&self.screen)];
-        table.extend(self.board.windows.iter().map(|window| window_line(window, &self.board, &self.screen)));
+        let mut table =
+            vec![String::new(), self.screen.paint(Paint::Dim, &clock), window_titles(self.executor, &self.screen)];
+        let line = |window| window_line(window, self.executor, &self.board, &self.screen);
+        table.extend(self.board.windows.iter().map(line));
         self.screen.draw(table)?;
         Ok(())
     }
 
     fn print_changes(&mut self) -> anyhow::Result<()> {
         for window in &self.board.windows {
-            let line = window_line(window, &self.board, &self.screen);
+            let line = window_line(window, self.executor, &self.board, &self.screen);
             if self.printed.get(window.name()) == Some(&line) {
                 continue;
             }
             if self.printed.is_empty() {
-                self.screen.say(&format!("{:<11} {}", "", window_titles(&self.screen)))?;
+                self.screen.say(&format!("{:<11} {}", "", window_titles(self.executor, &self.screen)))?;
             }
             self.screen.say(&format!("{:<11} {line}", time_of_day(Timestamp::now(), 1)))?;
             self.printed.insert(window.name().to_owned(), line);

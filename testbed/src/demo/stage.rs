@@ -3,15 +3,15 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
-use simulator::{Effect, Fault, Operation};
+use simulator::{Effect, Fault, FiringEffect, FiringFault, Operation, TaskKind};
 use testbed::{ControlPlane, Kubectl, Operator, Options, Receiver, Simulator};
 
 use super::{
-    Sabotage, blocking,
+    Executor, Sabotage, blocking,
     screen::{Paint, Screen},
     told::SECRET,
 };
@@ -26,6 +26,14 @@ const ENCODER_AFTER_MS: u16 = 500;
 const CHANNELS: [&str; 4] = ["news", "sports", "culture", "cinema"];
 const SABOTAGED: &str = "news";
 
+/// By how much the operator's own times are shorter where the Live API's scheduler makes the calls: it registers a window
+/// two minutes before its start at the latest.
+const TIME_DIVISOR: u32 = 20;
+/// How late the scheduler may be, by chance.
+const LATE_BY_UP_TO_MS: u16 = 200;
+/// How long after its time a stop of the scheduler that is missing is made by the operator: 15 s, so divided.
+pub(super) const STEPS_IN_AFTER_MS: i64 = 15_000 / TIME_DIVISOR as i64;
+
 /// All that runs. In the order in which it is to end.
 #[derive(Debug)]
 pub(super) struct Stage {
@@ -39,28 +47,40 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Starts it all, and tells so.
-    pub(super) async fn set(screen: &mut Screen, sabotage: Option<Sabotage>) -> anyhow::Result<Self> {
+    pub(super) async fn set(
+        screen: &mut Screen,
+        executor: Executor,
+        sabotage: Option<Sabotage>,
+    ) -> anyhow::Result<Self> {
         let plane = raise_kubernetes(screen).await?;
         let live_api = raise_live_api(&plane, screen).await?;
+        if executor == Executor::LiveScheduler {
+            make_inexact(&live_api, screen).await?;
+        }
         if let Some(sabotage) = sabotage {
-            let warning = sabotage.strike(&live_api).await?;
+            let warning = sabotage.strike(executor, &live_api).await?;
             screen.say(&screen.paint(Paint::Yellow, &format!("  sabotage    {warning}")))?;
         }
         let receiver = Receiver::start(&[SECRET])?;
         screen.say(&format!("  receiver    of notifications, {}, which verifies their signatures", receiver.url()))?;
-        let operator = raise_operator(&plane, &live_api, screen).await?;
+        let operator = raise_operator(&plane, &live_api, executor, screen).await?;
         let manifests = plane.run().path().join("manifests");
         fs::create_dir(&manifests).with_context(|| format!("making {}", manifests.display()))?;
         Ok(Self { operator, receiver, live_api, plane, manifests })
     }
 
     /// What a user could try now.
-    pub(super) fn stay_open(&self, screen: &mut Screen) -> anyhow::Result<()> {
+    pub(super) fn stay_open(&self, executor: Executor, screen: &mut Screen) -> anyhow::Result<()> {
         screen.heading("All of it keeps running until Ctrl-C. In another terminal:")?;
         let kubeconfig = self.plane.kubeconfig().display();
         let folder = self.plane.run().path().display();
         let kubectl = self.plane.kubectl().program().display();
         let (live, operator) = (&self.live_api.base_url, self.operator.observe_url());
+        // Far enough ahead to be registered.
+        let (soon, from, workflows) = match executor {
+            Executor::Operator => ("five", "+5sec", String::new()),
+            Executor::LiveScheduler => ("15", "+15sec", format!("\n  curl -s {live}/control/workflows")),
+        };
         let text = format!(
             r#"
   export KUBECONFIG={kubeconfig} KUBECACHEDIR={folder}/cache
@@ -70,14 +90,14 @@ impl Stage {
   kubectl describe jss premiere
   kubectl explain jss.spec
 
-  # a new window: on air in five seconds, for ten minutes
+  # a new window: on air in {soon} seconds, for ten minutes
   echo "
     apiVersion: scheduler.bcovlive.io/v1alpha1
     kind: JobStartStop
     metadata: {{name: encore}}
     spec:
       jobID: culture
-      activation: {{time: '$(date -u -d +5sec +%FT%TZ)'}}
+      activation: {{time: '$(date -u -d {from} +%FT%TZ)'}}
       deactivation: {{time: '$(date -u -d +10min +%FT%TZ)'}}" | kubectl apply -f -
 
   # off air now
@@ -85,7 +105,7 @@ impl Stage {
 
   # the Live API's own view: channels, and the calls it received
   curl -s {live}/control/jobs/culture
-  curl -s '{live}/control/calls?job=culture'
+  curl -s '{live}/control/calls?job=culture'{workflows}
 
   # the operator's metrics; the logs of everything are in {folder}
   curl -s {operator}/metrics"#
@@ -128,7 +148,21 @@ async fn raise_live_api(plane: &ControlPlane, screen: &mut Screen) -> anyhow::Re
     Ok(live_api)
 }
 
-async fn raise_operator(plane: &ControlPlane, live_api: &Simulator, screen: &mut Screen) -> anyhow::Result<Operator> {
+/// The vendor does not say how exact its scheduler is.
+async fn make_inexact(live_api: &Simulator, screen: &mut Screen) -> anyhow::Result<()> {
+    let settings = serde_json::json!({"scheduler": {"firing_jitter_ms": LATE_BY_UP_TO_MS}});
+    live_api.post("/control/settings", &settings).await?;
+    let seconds = f32::from(LATE_BY_UP_TO_MS) / 1_000.0;
+    screen.say(&format!("              its scheduler makes the calls, and is late by up to {seconds:.1} s"))?;
+    Ok(())
+}
+
+async fn raise_operator(
+    plane: &ControlPlane,
+    live_api: &Simulator,
+    executor: Executor,
+    screen: &mut Screen,
+) -> anyhow::Result<Operator> {
     let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds");
     install(plane.kubectl(), &crds, screen).await?;
     let began = Instant::now();
@@ -136,7 +170,10 @@ async fn raise_operator(plane: &ControlPlane, live_api: &Simulator, screen: &mut
     // The receiver is on this machine, where notifications are not sent unless that is allowed.
     let args = ["--live-endpoint", &live_api.base_url, "--namespace", NAMESPACE];
     let args = args.into_iter().chain(["--allow-notification-cidr", "127.0.0.0/8"]).map(str::to_owned);
-    let args: Vec<String> = args.collect();
+    let mut args: Vec<String> = args.collect();
+    if executor == Executor::LiveScheduler {
+        args.extend(["--cluster-id".to_owned(), "demo".to_owned(), format!("--time-divisor={TIME_DIVISOR}")]);
+    }
     let run = plane.run().clone();
     let none: [(&str, &str); 0] = [];
     let operator = blocking(move || Operator::start(&run, &kubeconfig, args, none)).await?;
@@ -144,6 +181,17 @@ async fn raise_operator(plane: &ControlPlane, live_api: &Simulator, screen: &mut
         "  operator    ready after {:.1} s, with the rights of {NAMESPACE}/{SERVICE_ACCOUNT} and no others",
         began.elapsed().as_secs_f32()
     ))?;
+    if executor == Executor::LiveScheduler {
+        screen.say(&format!(
+            "              its own times divided by {TIME_DIVISOR}: registered {} s before the start at the latest, not two \
+             minutes;",
+            120 / TIME_DIVISOR,
+        ))?;
+        screen.say(&format!(
+            "              a stop that is missing is made after {:.2} s, not after 15",
+            Duration::from_millis(STEPS_IN_AFTER_MS.unsigned_abs()).as_secs_f32()
+        ))?;
+    }
     Ok(operator)
 }
 
@@ -170,24 +218,45 @@ async fn install(kubectl: &Kubectl, crds: &Path, screen: &mut Screen) -> anyhow:
 
 impl Sabotage {
     /// Arranges it, and says what is going to happen.
-    async fn strike(self, live_api: &Simulator) -> anyhow::Result<&'static str> {
-        let (fault, warning) = match self {
-            Self::RefuseStart => (
-                Fault::new(Effect::Refuse {
-                    status: 400,
-                    body: serde_json::json!({"error": "Invalid input value"}),
-                    headers: std::collections::BTreeMap::new(),
-                })
-                .on(Operation::Activate),
+    async fn strike(self, executor: Executor, live_api: &Simulator) -> anyhow::Result<&'static str> {
+        let refuse = || {
+            Fault::new(Effect::Refuse {
+                status: 400,
+                body: serde_json::json!({"error": "Invalid input value"}),
+                headers: std::collections::BTreeMap::new(),
+            })
+        };
+        let (call, firing, warning) = match (self, executor) {
+            (Self::RefuseStart, Executor::Operator) => (
+                Some(refuse().on(Operation::Activate)),
+                None,
                 "the Live API will refuse each start of the channel news (400)",
             ),
-            Self::LoseStop => (
-                Fault::new(Effect::DropBefore).on(Operation::Deactivate),
+            (Self::LoseStop, Executor::Operator) => (
+                Some(Fault::new(Effect::DropBefore).on(Operation::Deactivate)),
+                None,
                 "the Live API will lose each stop of the channel news: no answer, nothing done",
             ),
+            (Self::RefuseStart, Executor::LiveScheduler) => (
+                Some(refuse().on(Operation::Activate)),
+                Some(
+                    FiringFault::new(FiringEffect::Fail { error: "Invalid input value".to_owned() })
+                        .on(TaskKind::Activation),
+                ),
+                "each start of the channel news will fail, the scheduler's and then the operator's (400)",
+            ),
+            (Self::LoseStop, Executor::LiveScheduler) => (
+                None,
+                Some(FiringFault::new(FiringEffect::Skip).on(TaskKind::Deactivation)),
+                "the Live API's scheduler will forget the stop of the channel news: it stays pending for ever",
+            ),
         };
-        let fault = fault.job(SABOTAGED);
-        live_api.post("/control/faults", &serde_json::to_value(fault)?).await?;
+        if let Some(fault) = call {
+            live_api.post("/control/faults", &serde_json::to_value(fault.job(SABOTAGED))?).await?;
+        }
+        if let Some(fault) = firing {
+            live_api.post("/control/firing-faults", &serde_json::to_value(fault.job(SABOTAGED))?).await?;
+        }
         Ok(warning)
     }
 }

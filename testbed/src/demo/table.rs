@@ -4,6 +4,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use simulator::{Call, Operation, Outcome};
 
 use super::{
+    Executor,
     board::{Board, is_off, state_of},
     kubernetes::Window,
     screen::{Paint, Screen},
@@ -19,21 +20,33 @@ pub(super) fn columns(cells: &[&str], widths: &[usize]) -> String {
     cells.join("  ").trim_end().to_owned()
 }
 
-const WINDOW_WIDTHS: [usize; 8] = [12, 7, 8, 8, 9, 7, 17, 0];
-const WINDOW_TITLES: [&str; 8] = ["NAME", "JOB", "START", "STOP", "PHASE", "ONAIR", "REASON", "│ CHANNEL"];
+const WINDOW_WIDTHS: [usize; 9] = [12, 7, 8, 8, 9, 7, 17, 8, 0];
+const WINDOW_TITLES: [&str; 9] = ["NAME", "JOB", "START", "STOP", "PHASE", "ONAIR", "REASON", "WORKFLOW", "│ CHANNEL"];
+/// Where the operator makes the calls there is none.
+const WORKFLOW: usize = 7;
 
-/// The titles over [`window_line`].
-pub(super) fn window_titles(screen: &Screen) -> String {
-    screen.paint(Paint::Bold, &columns(&WINDOW_TITLES, &WINDOW_WIDTHS))
+fn window_columns(cells: [&str; 9], executor: Executor) -> String {
+    let mut all: Vec<(&str, usize)> = cells.into_iter().zip(WINDOW_WIDTHS).collect();
+    if executor == Executor::Operator {
+        all.remove(WORKFLOW);
+    }
+    let (cells, widths): (Vec<&str>, Vec<usize>) = all.into_iter().unzip();
+    columns(&cells, &widths)
 }
 
-/// A window as `kubectl get jss` shows it, and the channel's true state beside it.
-pub(super) fn window_line(window: &Window, board: &Board, screen: &Screen) -> String {
+/// The titles over [`window_line`].
+pub(super) fn window_titles(executor: Executor, screen: &Screen) -> String {
+    screen.paint(Paint::Bold, &window_columns(WINDOW_TITLES, executor))
+}
+
+/// A window as `kubectl get jss` shows it, with its workflow where the Live API's scheduler makes the calls, and the
+/// channel's true state beside it.
+pub(super) fn window_line(window: &Window, executor: Executor, board: &Board, screen: &Screen) -> String {
     let condition = |kind| window.condition(kind);
     let on_air = condition("OnAir").map_or("", |on_air| &on_air.status);
     let ready = condition("Ready");
-    let told = columns(
-        &[
+    let told = window_columns(
+        [
             window.name(),
             window.job(),
             &time_of_day(window.start(), 0),
@@ -41,9 +54,10 @@ pub(super) fn window_line(window: &Window, board: &Board, screen: &Screen) -> St
             &window.status.phase,
             on_air,
             ready.map_or("", |ready| &ready.reason),
+            abridged(&window.status.workflow),
             "│",
         ],
-        &WINDOW_WIDTHS,
+        executor,
     );
     let paint = match ready {
         Some(ready) if ready.status == "False" && ready.reason != "Checking" => Paint::Yellow,
@@ -54,6 +68,11 @@ pub(super) fn window_line(window: &Window, board: &Board, screen: &Screen) -> St
     let Some(channel) = board.channel(window.job()) else { return told };
     let paint = if is_off(channel) { Paint::Dim } else { Paint::Green };
     format!("{told} {}", screen.paint(paint, &state_of(channel)))
+}
+
+/// As much of a workflow's id as tells it from the others.
+pub(super) fn abridged(workflow: &str) -> &str {
+    workflow.get(..8).unwrap_or(workflow)
 }
 
 const CALL_WIDTHS: [usize; 6] = [15, 12, 8, 10, 12, 0];
@@ -67,7 +86,7 @@ pub(super) fn call_titles() -> String {
 /// A call that switches a job, and how late it was.
 pub(super) fn call_line(call: &Call, planned: Option<Timestamp>) -> String {
     let received = received(call);
-    let late = planned.map(|planned| format!("{:>8.1} ms", lateness_ms(received, planned)));
+    let late = planned.map(|planned| late(received, planned));
     columns(
         &[
             &time_of_day(received, 6),
@@ -100,7 +119,7 @@ pub(super) fn verb(operation: Operation) -> &'static str {
     }
 }
 
-fn answer(call: &Call) -> String {
+pub(super) fn answer(call: &Call) -> String {
     match (call.outcome, call.status) {
         (Outcome::Answered, Some(status)) => status.to_string(),
         _ => "none".to_owned(),
@@ -110,6 +129,11 @@ fn answer(call: &Call) -> String {
 /// When the Live API had it.
 pub(super) fn received(call: &Call) -> Timestamp {
     Timestamp::from_microsecond(call.received_us).unwrap_or_default()
+}
+
+/// A cell of lateness.
+pub(super) fn late(at: Timestamp, planned: Timestamp) -> String {
+    format!("{:>8.1} ms", lateness_ms(at, planned))
 }
 
 /// Milliseconds; negative when it was early.

@@ -19,6 +19,8 @@ pub(super) struct Told {
     states: String,
     /// The reference library of Standard Webhooks accepts its signature.
     pub(super) verified: bool,
+    /// The operator signs; the Live API's scheduler does not.
+    pub(super) signed: bool,
 }
 
 #[derive(Deserialize)]
@@ -49,12 +51,14 @@ impl Told {
             job: workflow.job_id,
             states: format!("{}/{}", workflow.activation.state, workflow.deactivation.state),
             verified: received.is_verified(),
+            signed: !received.header("webhook-signature").is_empty(),
         })
     }
 
     #[cfg(test)]
     pub(super) fn of(action: &str, job: &str, at: Timestamp) -> Self {
-        Self { at, action: action.to_owned(), job: job.to_owned(), states: String::new(), verified: true }
+        let (action, job) = (action.to_owned(), job.to_owned());
+        Self { at, action, job, states: String::new(), verified: true, signed: true }
     }
 }
 
@@ -64,7 +68,11 @@ const TITLES: [&str; 5] = ["RECEIVED", "ACTION", "JOB", "START/STOP", "SIGNATURE
 /// All of it, a line each.
 pub(super) fn table(told: &[Told]) -> Vec<String> {
     let line = |one: &Told| {
-        let signature = if one.verified { "verified" } else { "WRONG" };
+        let signature = match (one.signed, one.verified) {
+            (true, true) => "verified",
+            (true, false) => "WRONG",
+            (false, _) => "none: from the Live API",
+        };
         columns(&[&time_of_day(one.at, 3), &one.action, &one.job, &one.states, signature], &WIDTHS)
     };
     std::iter::once(columns(&TITLES, &WIDTHS)).chain(told.iter().map(line)).collect()

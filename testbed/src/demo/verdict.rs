@@ -1,10 +1,13 @@
 //! Whether all went as it should: by what the Live API received and what its channels truly did, and by
 //! what the operator says of it.
 
+mod delegated;
+
 use jiff::Timestamp;
-use simulator::{Call, JobReport, Operation};
+use simulator::{Call, JobReport, Operation, WorkflowReport};
 
 use super::{
+    Executor, Sabotage,
     board::{Board, is_off, state_of},
     kubernetes::{Task, Window},
     screen::{Paint, Screen},
@@ -24,8 +27,12 @@ const ACTIONS: [&str; 4] = ["notify-activate", "activate", "notify-deactivate", 
 /// What there is to judge by.
 #[derive(Debug)]
 pub(super) struct Evidence {
+    pub(super) executor: Executor,
+    pub(super) sabotage: Option<Sabotage>,
     pub(super) board: Board,
     pub(super) calls: Vec<Call>,
+    /// Of the Live API's scheduler.
+    pub(super) workflows: Vec<WorkflowReport>,
     /// What the receiver was told of the evening news, which alone has one.
     pub(super) told: Vec<Told>,
     /// What should not have happened, whatever became of the windows.
@@ -38,8 +45,9 @@ impl Evidence {
     pub(super) fn table_of_calls(&self) -> Vec<String> {
         let mut lines = vec![call_titles()];
         lines.extend(self.switches().map(|call| call_line(call, self.planned(call))));
-        let others = self.calls.len() + 1 - lines.len();
-        lines.push(format!("and {others} that only read"));
+        let reads =
+            self.calls.iter().filter(|call| matches!(call.operation, Operation::Read | Operation::List)).count();
+        lines.push(format!("and {reads} that only read"));
         lines
     }
 
@@ -80,9 +88,14 @@ struct Judgement {
 
 /// Judges each window by its plot.
 pub(super) fn on(evidence: &Evidence) -> Verdict {
-    let judgements =
-        vec![evening_news(evidence), football(evidence), gala(evidence), matinee(evidence), premiere(evidence)];
-    let summary = summary(evidence, &judgements);
+    let (judgements, praise) = match evidence.executor {
+        Executor::Operator => (
+            vec![evening_news(evidence), football(evidence), gala(evidence), matinee(evidence), premiere(evidence)],
+            in_all(evidence),
+        ),
+        Executor::LiveScheduler => (delegated::judgements(evidence), delegated::in_all(evidence)),
+    };
+    let summary = summary(evidence, &judgements, praise);
     Verdict { judgements, summary }
 }
 
@@ -164,7 +177,16 @@ fn premiere(evidence: &Evidence) -> Judgement {
     judge.conclude(format!("found the channel on: no start was called; {}, {billed} for both", told(call)))
 }
 
-fn summary(evidence: &Evidence, judgements: &[Judgement]) -> Judgement {
+fn in_all(evidence: &Evidence) -> String {
+    let lateness = |call: &Call| evidence.planned(call).map(|planned| lateness_ms(received(call), planned));
+    let latest = evidence.switches().filter_map(lateness).fold(0.0, f64::max);
+    format!(
+        "{} calls for five windows, none early, none more than {latest:.1} ms late; every channel is off",
+        evidence.switches().count()
+    )
+}
+
+fn summary(evidence: &Evidence, judgements: &[Judgement], praise: String) -> Judgement {
     let mut faults: Vec<String> = evidence.mishaps.clone();
     let wrong: Vec<&str> =
         judgements.iter().filter(|judged| !judged.faults.is_empty()).map(|judged| judged.of).collect();
@@ -176,12 +198,6 @@ fn summary(evidence: &Evidence, judgements: &[Judgement]) -> Judgement {
     if !on.is_empty() {
         faults.push(format!("still on air, and billed: {}", on.join(", ")));
     }
-    let lateness = |call: &Call| evidence.planned(call).map(|planned| lateness_ms(received(call), planned));
-    let latest = evidence.switches().filter_map(lateness).fold(0.0, f64::max);
-    let praise = format!(
-        "{} calls for five windows, none early, none more than {latest:.1} ms late; every channel is off",
-        evidence.switches().count()
-    );
     Judgement { of: if faults.is_empty() { "ALL WELL" } else { "NOT WELL" }, praise, faults }
 }
 
@@ -259,13 +275,26 @@ impl<'a> Judge<'a> {
             return None;
         }
         let late_ms = lateness_ms(received(call), planned);
+        let done = if operation == Operation::Activate { "started" } else { "stopped" };
+        Some(self.made(&what, done, late_ms))
+    }
+
+    /// Neither early nor too late.
+    fn made(&mut self, what: &str, done: &'static str, late_ms: f64) -> Made {
         self.demand(late_ms >= 0.0, || format!("the call to {what} was {:.1} ms early", -late_ms));
         self.demand(late_ms <= LATE_AT_MOST_MS, || format!("the call to {what} was {late_ms:.0} ms late"));
-        Some(Made { done: if operation == Operation::Activate { "started" } else { "stopped" }, late_ms })
+        Made { done, late_ms }
     }
 
     /// Ahead of each call, and after it; each time signed.
     fn told(&mut self) {
+        let told = &self.evidence.told;
+        self.told_of_all();
+        self.demand(told.iter().all(|one| one.verified), || "a notification was not signed as it should be".to_owned());
+    }
+
+    /// Ahead of each call, and after it.
+    fn told_of_all(&mut self) {
         let told = &self.evidence.told;
         let actions: Vec<&str> = told.iter().map(|one| one.action.as_str()).collect();
         self.demand(actions == ACTIONS, || {
@@ -273,7 +302,6 @@ impl<'a> Judge<'a> {
             format!("its receiver was told {told}, not {}", ACTIONS.join(", "))
         });
         self.demand(told.iter().all(|one| one.job == self.channel.id), || "of another job, too".to_owned());
-        self.demand(told.iter().all(|one| one.verified), || "a notification was not signed as it should be".to_owned());
     }
 
     fn never_switched(&mut self) {
@@ -331,18 +359,18 @@ fn word(word: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::{Value, json};
 
     use super::{super::kubernetes::tests::window, *};
 
-    const START: i64 = 1_796_216_400;
+    pub(super) const START: i64 = 1_796_216_400;
 
-    fn done(name: &str, job: &str) -> Value {
+    pub(super) fn done(name: &str, job: &str) -> Value {
         window(name, job, "Finished")
     }
 
-    fn shifted(mut window: Value, start: &str, stop: &str) -> Value {
+    pub(super) fn shifted(mut window: Value, start: &str, stop: &str) -> Value {
         window["spec"]["activation"]["time"] = json!(start);
         window["spec"]["deactivation"]["time"] = json!(stop);
         window
@@ -358,7 +386,7 @@ mod tests {
         .unwrap()
     }
 
-    fn call(job: &str, operation: &str, after_ms: i64) -> Call {
+    pub(super) fn call(job: &str, operation: &str, after_ms: i64) -> Call {
         serde_json::from_value(json!({
             "sequence": 1, "received_us": START * 1_000_000 + after_ms * 1_000, "answered_us": null,
             "operation": operation, "method": "PUT", "path": "", "job": job, "key": "demo", "outcome": "answered",
@@ -368,7 +396,7 @@ mod tests {
     }
 
     /// All as it should be.
-    fn evidence() -> Evidence {
+    pub(super) fn evidence() -> Evidence {
         let mut matinee = done("matinee", "cinema");
         matinee["status"]["deactivation"] = json!({"state": "finished", "reason": "KeptOnAir"});
         let mut premiere = shifted(done("premiere", "cinema"), "2026-12-02T13:00:05Z", "2026-12-02T13:00:20Z");
@@ -385,6 +413,8 @@ mod tests {
         let channels =
             vec![channel("news", 9_500), channel("sports", 9_500), channel("culture", 0), channel("cinema", 19_500)];
         Evidence {
+            executor: Executor::Operator,
+            sabotage: None,
             board: Board::of(windows, channels),
             calls: vec![
                 call("news", "read", -2_000),
@@ -395,13 +425,14 @@ mod tests {
                 call("sports", "deactivate", 10_007),
                 call("cinema", "deactivate", 20_001),
             ],
+            workflows: Vec::new(),
             told: ACTIONS.map(|action| Told::of(action, "news", Timestamp::from_second(START).unwrap())).to_vec(),
             mishaps: Vec::new(),
             at: Timestamp::from_second(START + 30).unwrap(),
         }
     }
 
-    fn faults(evidence: &Evidence, of: &str) -> String {
+    pub(super) fn faults(evidence: &Evidence, of: &str) -> String {
         let verdict = on(evidence);
         assert!(!verdict.all_well());
         let judged = verdict.judgements.iter().find(|judged| judged.of == of).unwrap();

@@ -36,7 +36,8 @@ pub(super) fn manifests(folder: &Path) -> Vec<PathBuf> {
     files.into_iter().filter(is_yaml).chain(below).collect()
 }
 
-/// The demo fills in times and the Live API's address: `${NOW+7s}`, `${NOW+10m}`, `${LIVE_API}`.
+/// The demo fills in times, the Live API's address and the executor: `${NOW+7s}`, `${NOW+10m}`, `${LIVE_API}`,
+/// `${EXECUTOR}`.
 fn filled(template: &str) -> String {
     let mut parts = template.split("${");
     let mut text = parts.next().unwrap().to_owned();
@@ -49,6 +50,9 @@ fn filled(template: &str) -> String {
 }
 
 fn value_of(placeholder: &str) -> String {
+    if placeholder == "EXECUTOR" {
+        return "LiveScheduler".to_owned();
+    }
     let Some(offset) = placeholder.strip_prefix("NOW") else { return "http://127.0.0.1:8090".to_owned() };
     let (digits, unit) = offset.split_at(offset.find(['s', 'm']).unwrap_or(0));
     let seconds = digits.parse().unwrap_or(0) * if unit == "m" { 60 } else { 1 };
