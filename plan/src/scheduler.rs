@@ -207,6 +207,8 @@ impl Scheduler {
                 }
                 self.listed = Some(call.sent_at);
             }
+            // What is over may be unknown to a change, and still be read.
+            WorkflowAnswer::NotFound(_) if call.op.changes() => {}
             WorkflowAnswer::NotFound(_) => {
                 if let Some(id) = call.op.id() {
                     self.changes.retain(|change| change.id != *id);
