@@ -343,7 +343,14 @@ impl Stored {
 
     /// A workflow that another process has recorded since may be there, whatever was planned here.
     fn reckon_with_anothers(&self, newer: &Self, us: Option<&ProcessId>, planned: &mut Record) {
-        let Some(theirs) = newer.acknowledged.registered().filter(|theirs| Some(&theirs.by) != us) else { return };
+        let Some(stored) = newer.acknowledged.registered() else { return };
+        let of_same = planned.registration.as_deref().filter(|planned| planned.marker == stored.marker);
+        if stored.id.is_some() && of_same.is_some_and(|planned| planned.id.is_none()) {
+            // Whoever found its id: it is not lost again.
+            planned.registration = Some(Box::new(stored.clone()));
+            return;
+        }
+        let Some(theirs) = Some(stored).filter(|theirs| Some(&theirs.by) != us) else { return };
         let known = [self.acknowledged.registered(), planned.registration.as_deref()];
         let identity = |registration: &Registration| (registration.by.clone(), registration.marker.clone());
         if !known.into_iter().flatten().any(|known| identity(known) == identity(theirs)) {
@@ -526,6 +533,13 @@ mod tests {
         assert_eq!(planned_after(None, None, Some(theirs.clone())), Some(theirs.clone()));
         let again = registered_by("them", 2, None);
         assert_eq!(planned_after(Some(theirs), Some(ours), Some(again.clone())), Some(again));
+    }
+
+    #[test]
+    fn an_id_that_another_process_found_is_not_lost_again() {
+        let (unknown, found) = (registered_by("them", 1, None), registered_by("them", 1, Some("0a")));
+        let known = Some(unknown.clone());
+        assert_eq!(planned_after(known.clone(), known, Some(found.clone())), Some(found));
     }
 
     #[test]
