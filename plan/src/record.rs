@@ -211,6 +211,13 @@ impl Record {
         !self.activation.is_pending() && !self.deactivation.is_pending()
     }
 
+    /// Something is left to be done for it that only its account can do: its channel is on, or a workflow stands for it at
+    /// the vendor's scheduler. Until that is done the account is not let go.
+    pub fn needs_its_account(&self) -> bool {
+        let stands = |workflow: &Registration| !workflow.gone && !workflow.is_over();
+        self.has_it_on() || self.registration.as_deref().is_some_and(stands)
+    }
+
     /// Whether its two tasks [have the channel on](have_it_on).
     pub fn has_it_on(&self) -> bool {
         have_it_on(&self.activation, Some(&self.deactivation))

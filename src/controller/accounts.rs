@@ -286,13 +286,13 @@ impl Account {
         self.client.as_ref().err().cloned()
     }
 
-    /// The same for a window: an account that is being deleted, or cannot be fully read, is there only for those that
-    /// have their job on.
-    pub(super) fn access_for(&self, name: &ObjectName, has_it_on: bool) -> Option<Trouble> {
-        if self.deleting && !has_it_on {
+    /// The same for a window: an account that is being deleted, or cannot be fully read, is there only for those that it is
+    /// `needed` for: their job is on, or a workflow stands for them.
+    pub(super) fn access_for(&self, name: &ObjectName, needed: bool) -> Option<Trouble> {
+        if self.deleting && !needed {
             return Some(trouble(Reason::AccountNotFound, format!("The LiveAccount {name} is being deleted.")));
         }
-        self.unreadable.clone().filter(|_| !has_it_on).or_else(|| self.access())
+        self.unreadable.clone().filter(|_| !needed).or_else(|| self.access())
     }
 
     /// The finalizers that it should bear, if not those that it bears.

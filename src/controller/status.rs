@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use plan::record::have_it_on;
 use plan::{
-    Claim, Executor, Memory, OnAir, Phase, ProcessId, Reading, Reason, Record, Task, TermId, Trouble, WindowPlan,
+    Claim, Executor, Memory, OnAir, Phase, ProcessId, Reading, Reason, Record, Registration, Task, TermId, Trouble,
+    WindowPlan,
 };
 
 use crate::api::time::{epoch_seconds, read_status};
@@ -33,6 +34,15 @@ pub(super) fn has_it_on(stored: &Stored) -> bool {
     match &stored.planned {
         Some(planned) => planned.record.has_it_on(),
         None => stored.acknowledged.has_it_on(),
+    }
+}
+
+/// Whether something is left to be done for it that only its account can do.
+pub(super) fn needs_its_account(stored: &Stored) -> bool {
+    let stands = |workflow: &Registration| !workflow.gone && !workflow.is_over();
+    match &stored.planned {
+        Some(planned) => planned.record.needs_its_account(),
+        None => stored.acknowledged.has_it_on() || stored.acknowledged.registered().is_some_and(stands),
     }
 }
 

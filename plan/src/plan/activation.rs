@@ -155,7 +155,7 @@ fn ended(draft: &mut Draft) {
 fn not_called(draft: &mut Draft, duty: &Duty, facts: &Facts, alarm: &mut Alarm) {
     let window = &draft.entry.window;
     if (window.deleting() || window.cancel) && delegation::binds(window, &draft.record, facts) {
-        leave(draft);
+        leave(draft, facts, alarm);
         return;
     }
     if window.deleting() {
@@ -188,11 +188,16 @@ fn not_called(draft: &mut Draft, duty: &Duty, facts: &Facts, alarm: &mut Alarm) 
 }
 
 /// Called off, while its workflow may still make the start: that is read back first. One that is retained is left as it
-/// stands.
-fn leave(draft: &mut Draft) {
+/// stands, and so is one that no key can be had for.
+fn leave(draft: &mut Draft, facts: &Facts, alarm: &mut Alarm) {
+    let deleting = draft.entry.window.deleting();
     if draft.entry.window.deleted_under() == Some(DeletionPolicy::Retain) {
         let message = delegation::left_standing(draft);
         call_off(draft, Reason::Retained, &message);
+    } else if let Some(why) = facts.credentials_gone(draft.entry, alarm).filter(|_| deleting) {
+        let message = format!("Given up: {why}.{} Cancel it by hand.", delegation::still_there(draft));
+        draft.record.activation.settle(TaskState::Failed, Reason::StopGivenUp, message.as_str());
+        draft.record.deactivation.settle(TaskState::Failed, Reason::StopGivenUp, message);
     } else {
         draft.record.activation.say(Reason::CancellingWorkflow, Reason::CancellingWorkflow.meaning());
     }

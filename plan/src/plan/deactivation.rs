@@ -68,7 +68,10 @@ fn leave_on(draft: &mut Draft) {
 
 /// The one way in which a stop ends without a reading: the object goes, and a person is told.
 fn give_up(draft: &mut Draft, why: &str) {
-    let message = format!("Given up: {why}. The channel may still be on, and billed; switch it off by hand.");
+    let message = format!(
+        "Given up: {why}. The channel may still be on, and billed; switch it off by hand.{}",
+        delegation::still_there(draft)
+    );
     draft.record.deactivation.settle(TaskState::Failed, Reason::StopGivenUp, message);
     if draft.record.activation.is_pending() {
         let message = "Called, and never confirmed before the window was deleted.";

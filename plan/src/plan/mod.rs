@@ -413,7 +413,10 @@ fn conclude(draft: Draft, conflict: Option<String>, facts: &Facts, alarm: &mut A
         record.finished_at = Some(facts.now);
     }
     outbox::step(window, before.as_ref(), attempt.as_ref(), &mut record, (facts.now, facts.timings, alarm));
-    let bound = delegation::binds(window, &record, facts) && window.deleted_under() != Some(DeletionPolicy::Retain);
+    let given_up = record.deactivation.reason == Some(Reason::StopGivenUp)
+        || (window.deleting() && record.settled() && facts.credentials_gone(draft.entry, alarm).is_some());
+    let retained = window.deleted_under() == Some(DeletionPolicy::Retain);
+    let bound = delegation::binds(window, &record, facts) && !retained && !given_up;
     let finalizer = finalizer(window, &record, bound);
     WindowPlan {
         id: window.id.clone(),

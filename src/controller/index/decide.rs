@@ -143,7 +143,7 @@ impl Index {
                     acknowledged: stored.acknowledged.started(),
                     registered: stored.acknowledged.registered().cloned(),
                     claimed: stored.acknowledged.claim().cloned(),
-                    access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::has_it_on)),
+                    access: self.access(&stored.spec.account, record.as_ref().is_some_and(Record::needs_its_account)),
                     short_of_capacity: self.short_of_capacity(&stored.id),
                     attempt: stored.attempt.as_deref().copied(),
                     record,
@@ -152,9 +152,9 @@ impl Index {
             .collect()
     }
 
-    fn access(&self, name: &AccountName, has_it_on: bool) -> Option<Trouble> {
+    fn access(&self, name: &AccountName, needed: bool) -> Option<Trouble> {
         match self.accounts.get(name) {
-            Some(account) => account.access_for(name, has_it_on),
+            Some(account) => account.access_for(name, needed),
             None => Some(Trouble {
                 reason: Reason::AccountNotFound,
                 message: format!("The LiveAccount {name} does not exist."),

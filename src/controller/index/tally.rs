@@ -15,8 +15,8 @@ pub(super) struct Tally {
     pending: u32,
     active: u32,
     failed: u32,
-    /// Those that have their job on.
-    on: u32,
+    /// Those for which something is left that only the account can do.
+    needing: u32,
     /// Those that somebody is told of.
     told: u32,
 }
@@ -29,7 +29,7 @@ impl Tally {
             pending: u32::from(phase == Phase::Pending),
             active: u32::from(phase == Phase::Active),
             failed: u32::from(phase.failed()),
-            on: u32::from(status::has_it_on(stored)),
+            needing: u32::from(status::needs_its_account(stored)),
             told: u32::from(stored.spec.receiver.is_some()),
         }
     }
@@ -40,7 +40,7 @@ impl Tally {
             pending: op(self.pending, other.pending),
             active: op(self.active, other.active),
             failed: op(self.failed, other.failed),
-            on: op(self.on, other.on),
+            needing: op(self.needing, other.needing),
             told: op(self.told, other.told),
         }
     }
@@ -67,7 +67,7 @@ impl Index {
 
     /// Planned like this, it would count as something else.
     pub(super) fn counts_otherwise(&self, next: &WindowPlan) -> bool {
-        let counts_as = |plan: &WindowPlan| (plan.phase, plan.record.has_it_on());
+        let counts_as = |plan: &WindowPlan| (plan.phase, plan.record.needs_its_account());
         let planned = self.windows.get(&next.id).and_then(|stored| stored.planned.as_ref());
         planned.is_none_or(|before| counts_as(before) != counts_as(next))
     }
@@ -77,9 +77,9 @@ impl Index {
         WindowCounts { total, pending, active, failed }
     }
 
-    /// One of its windows has its job on.
+    /// One of its windows has its job on, or a workflow at the vendor's scheduler.
     pub(super) fn in_use(&self, account: &AccountName) -> bool {
-        self.tally(account).on > 0
+        self.tally(account).needing > 0
     }
 
     /// Somebody is told of one of its windows.

@@ -79,7 +79,7 @@ impl Duty {
         by_vendor && start.called_at.is_some_and(|at| read_since.is_none_or(|since| since > at))
     }
 
-    /// The same for its stop.
+    /// The vendor's stop is due: it may have been called.
     pub(super) fn stopped_by_vendor(&self, facts: &Facts) -> Option<Timestamp> {
         let workflow = self.workflow.as_ref()?;
         let at = workflow.stop.slot.time;
@@ -564,17 +564,21 @@ pub(super) fn left_standing(draft: &Draft) -> String {
         Deletion::WithDefinition => "The definition of JobStartStop is being deleted",
         _ => "Deleted under Retain",
     };
-    let stays = format!("{why}: nothing is called, and the channel stays as it is.");
+    format!("{why}: nothing is called, and the channel stays as it is.{}", still_there(draft))
+}
+
+/// The workflow that stays at the vendor's scheduler, in a sentence behind another; empty: none does.
+pub(super) fn still_there(draft: &Draft) -> String {
     let workflow = draft.record.registration.as_deref().filter(|workflow| !workflow.is_over() && !workflow.gone);
-    let Some(workflow) = workflow else { return stays };
+    let Some(workflow) = workflow else { return String::new() };
     let (start, stop) = (&workflow.start, &workflow.stop);
     let ahead = if start.is_open() { format!("its start at {}, ", start.slot.time) } else { String::new() };
     match &workflow.id {
         Some(id) => format!(
-            "{stays} Workflow {id} stays at the Live API's scheduler, and makes {ahead}its stop at {}; its description \
-             keeps the marker {}.",
+            " Workflow {id} stays at the Live API's scheduler, and makes {ahead}its stop at {}; its description keeps the \
+             marker {}.",
             stop.slot.time, workflow.marker,
         ),
-        None => format!("{stays} A workflow of the marker {} may be at the Live API's scheduler.", workflow.marker),
+        None => format!(" A workflow of the marker {} may be at the Live API's scheduler.", workflow.marker),
     }
 }

@@ -66,3 +66,19 @@ fn nothing_is_asked_while_it_is_unclear_what_is_meant() {
     rig.until(210);
     assert_eq!((rig.gone.len(), rig.asked().len()), (1, 1), "as under Retain");
 }
+
+#[test]
+fn without_any_key_a_workflow_is_left_after_a_minute_and_that_is_told() {
+    for at in [100, 1500] {
+        let mut rig = Rig::delegating();
+        rig.until(at);
+        rig.set_access("w", Some(Reason::SecretNotFound));
+        rig.delete("w");
+        rig.until(at + 50);
+        assert!(rig.exists("w"));
+        rig.until(at + 70);
+        assert!(!rig.exists("w"));
+        let (_, event) = rig.events.iter().rfind(|(_, event)| event.reason == Reason::StopGivenUp).unwrap();
+        assert!(event.note.contains("Workflow workflow-0 stays at the Live API's scheduler"), "{}", event.note);
+    }
+}
