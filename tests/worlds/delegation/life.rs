@@ -197,6 +197,27 @@ fn deleted_ahead_of_its_start_the_workflow_goes_before_the_object() {
     });
 }
 
+/// As a namespace is deleted: Secret and account before the window.
+#[test]
+fn deleted_after_its_secret_and_its_account_the_workflow_goes_all_the_same() {
+    simulate(1, async |world| {
+        begin(world).await;
+        world.delegate(PATH, "studio", (START, STOP));
+        world.until(minutes(3)).await;
+        world.store.delete("secrets", "tv", "bcov-live").unwrap();
+        world.store.delete("liveaccounts", "tv", "default").unwrap();
+        world.until(minutes(3) + 20).await;
+        assert!(world.store.get("liveaccounts", "tv", "default").is_some(), "a workflow stands for its window");
+        world.delete(PATH);
+        world.until(minutes(5)).await;
+        assert!(world.read(PATH).is_null());
+        assert_eq!(world.stands("studio"), [format!("cancelled {START} | cancelled {STOP}")]);
+        assert!(world.store.get("liveaccounts", "tv", "default").is_none());
+        world.until(STOP + minutes(10)).await;
+        assert_eq!(world.starts("studio"), 0);
+    });
+}
+
 #[test]
 fn deleted_on_air_the_channel_is_off_before_the_workflow_is_touched() {
     simulate(1, async |world| {
