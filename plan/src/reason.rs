@@ -120,7 +120,8 @@ reasons! {
     StopCancelled,
     /// Deleted under the policy Retain, or with its definition: nothing is called, the channel stays as it is.
     Retained,
-    /// The window was deleted on air, and no API key could be had to switch its channel off: it may still be on.
+    /// The window was deleted on air, or while a workflow stood for it, and no API key could be had to switch its channel
+    /// off, or to cancel that: it may still be on, or go on.
     StopGivenUp,
     /// The start failed or was missed, so there is nothing to stop.
     StartFailed,

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
+use plan::TaskState;
 use serde_json::{Value, json};
 
 use crate::api::LiveAccount;
@@ -31,6 +32,8 @@ pub(super) struct Held {
     pub(super) deleted: bool,
     /// Its channel may be on.
     pub(super) may_be_on: bool,
+    /// The workflow at the vendor's scheduler that may still switch its channel.
+    pub(super) workflow: Option<String>,
 }
 
 impl Held {
@@ -48,6 +51,7 @@ impl Held {
             finalizers: window.finalizers.clone(),
             deleted: window.deleted.is_some(),
             may_be_on: window.glance(now).may_be_on(),
+            workflow: workflow(window),
         })
     }
 
@@ -65,6 +69,7 @@ impl Held {
             finalizers,
             deleted: deletion_timestamp.is_some(),
             may_be_on: false,
+            workflow: None,
         })
     }
 
@@ -76,7 +81,7 @@ impl Held {
 
     /// It is the same object, and what it would mean to release it is the same.
     pub(super) fn is_as(&self, before: &Self) -> bool {
-        let means = |held: &Self| (held.uid.clone(), held.deleted, held.may_be_on);
+        let means = |held: &Self| (held.uid.clone(), held.deleted, held.may_be_on, held.workflow.clone());
         means(self) == means(before)
     }
 
@@ -84,6 +89,15 @@ impl Held {
     pub(super) fn full_name(&self) -> String {
         format!("{} {}/{}", self.kind, self.namespace, self.name)
     }
+}
+
+/// The workflow that stands for a window, if it is not over.
+fn workflow(window: &Window) -> Option<String> {
+    let registered = window.status.registered.as_ref().filter(|registered| !registered.gone)?;
+    let over = |state: &str| TaskState::parse(state).is_some_and(|state| state != TaskState::Pending);
+    let is_over = over(&registered.activation.state) && over(&registered.deactivation.state);
+    let id = Some(&window.status.vendor_workflow_id).filter(|id| !id.is_empty());
+    (!is_over).then(|| id.map_or_else(|| format!("marked {}", registered.marker), Clone::clone))
 }
 
 /// Whether an operator leads, by one Lease.
@@ -135,13 +149,24 @@ pub(super) fn before(held: &[Held]) -> Vec<String> {
             on.join(", ")
         ));
     }
+    let workflows = held.iter().filter_map(|held| {
+        let workflow = held.workflow.as_ref()?;
+        Some(format!("{}/{} ({workflow})", held.namespace, held.name))
+    });
+    let workflows: Vec<String> = workflows.collect();
+    if !workflows.is_empty() {
+        says.push(format!(
+            "Their workflows STAY at the Live API's scheduler, and switch the channels at their times: {}",
+            workflows.join(", ")
+        ));
+    }
     says
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::duty::fixtures::{active, at, finished, parsed, with};
+    use crate::duty::fixtures::{active, at, finished, parsed, pending, with};
 
     fn lease(holder: &str, renewed: &str) -> Lease {
         let lease = json!({
@@ -194,5 +219,21 @@ mod tests {
         let says = before(&held);
         assert!(says[0].contains("being deleted, and goes") && says[1].contains("it stays"), "{says:?}");
         assert!(says[2].contains("STAY ON") && says[2].ends_with("off: live/wednesday-broadcast"), "{says:?}");
+    }
+
+    #[test]
+    fn which_workflows_stay_is_said_before() {
+        let now = at("2026-12-02T12:00:00Z");
+        let there = |stop: &str| {
+            let mut object = pending();
+            let task = |state: &str| json!({ "state": state, "time": "2026-12-02T13:00:00Z" });
+            object["status"]["vendorWorkflowID"] = json!("0a7c");
+            object["status"]["registered"] =
+                json!({ "marker": "d4.1", "activation": task("cancelled"), "deactivation": task(stop) });
+            Held::window(&parsed(object), now).unwrap()
+        };
+        assert_eq!(before(&[there("cancelled")]).len(), 1, "it is over");
+        let says = before(&[there("pending")]);
+        assert!(says[1].ends_with("at their times: live/wednesday-broadcast (0a7c)"), "{says:?}");
     }
 }
