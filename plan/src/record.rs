@@ -90,6 +90,11 @@ impl Task {
         self.called_at.is_some() || self.state != TaskState::Pending
     }
 
+    /// It was made, or may have been: a call may have left.
+    pub fn may_be_made(&self) -> bool {
+        self.state == TaskState::Finished || self.called_at.is_some()
+    }
+
     /// Whether it still waits.
     pub fn is_pending(&self) -> bool {
         self.state == TaskState::Pending
@@ -214,8 +219,7 @@ impl Record {
     /// Something is left to be done for it that only its account can do: its channel is on, or a workflow stands for it at
     /// the vendor's scheduler. Until that is done the account is not let go.
     pub fn needs_its_account(&self) -> bool {
-        let stands = |workflow: &Registration| !workflow.gone && !workflow.is_over();
-        self.has_it_on() || self.registration.as_deref().is_some_and(stands)
+        self.has_it_on() || self.registration.as_deref().is_some_and(Registration::stands)
     }
 
     /// Whether its two tasks [have the channel on](have_it_on).
@@ -227,6 +231,5 @@ impl Record {
 /// A window with these two tasks *has the channel on*: from the moment its start may have been called, until its stop is
 /// settled. A stop that nothing is known of is not.
 pub fn have_it_on(activation: &Task, deactivation: Option<&Task>) -> bool {
-    let maybe_started = activation.state == TaskState::Finished || activation.called_at.is_some();
-    maybe_started && deactivation.is_none_or(Task::is_pending)
+    activation.may_be_made() && deactivation.is_none_or(Task::is_pending)
 }

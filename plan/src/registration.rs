@@ -208,6 +208,11 @@ impl Registration {
         self.gone || (self.id.is_some() && !self.start.is_open() && !self.stop.is_open())
     }
 
+    /// It is there, or may be, and something may come of it.
+    pub fn stands(&self) -> bool {
+        !self.gone && !self.is_over()
+    }
+
     /// Whether the vendor's scheduler may still make its start.
     pub fn may_start(&self) -> bool {
         !self.gone && self.start.is_open()

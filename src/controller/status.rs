@@ -39,10 +39,9 @@ pub(super) fn has_it_on(stored: &Stored) -> bool {
 
 /// Whether something is left to be done for it that only its account can do.
 pub(super) fn needs_its_account(stored: &Stored) -> bool {
-    let stands = |workflow: &Registration| !workflow.gone && !workflow.is_over();
     match &stored.planned {
         Some(planned) => planned.record.needs_its_account(),
-        None => stored.acknowledged.has_it_on() || stored.acknowledged.registered().is_some_and(stands),
+        None => stored.acknowledged.has_it_on() || stored.acknowledged.registered().is_some_and(Registration::stands),
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::asking::Asking;
 use super::telling::word;
-use super::{Block, answers, foreign, is_another_clusters, room, slot, wants_to_adopt};
+use super::{Block, answers, foreign, is_another_clusters, room, wants_to_adopt};
 use crate::plan::draft::Draft;
 use crate::plan::facts::{Facts, later, sooner};
 use crate::plan::{Alarm, Place};
@@ -32,6 +32,7 @@ pub(super) fn wanted(block: &Block, carrier: usize, drafts: &[Draft]) -> Wanted 
     let heads_up = drafts.get(carrier).and_then(|draft| draft.entry.window.heads_up).filter(|_| alone);
     let HeadsUp { start, stop } = heads_up.unwrap_or_default();
     let Interval { start: from, stop: to } = block.interval;
+    let slot = |time, ahead| Slot { time, ahead };
     Wanted { interval: block.interval, start: slot(from, start), stop: slot(to, stop), alone }
 }
 

@@ -24,7 +24,7 @@ use crate::ids::WorkflowId;
 use crate::quota::COUNTED;
 use crate::reason::Reason;
 use crate::record::{Record, TaskState, Trouble};
-use crate::registration::{Executor, Grant, Half, Registration, Slot};
+use crate::registration::{Executor, Grant, Half, Registration};
 use crate::scheduler::Scheduler;
 use crate::timeline::{Interval, Timeline};
 use crate::window::{Deletion, DeletionPolicy, Window};
@@ -202,8 +202,7 @@ fn is_another_clusters(window: &Window, record: &Record) -> bool {
 /// The vendor made its start, and no window has it for its own.
 pub(super) fn unanswered_for(record: &Record) -> bool {
     let Some(workflow) = &record.registration else { return false };
-    let answered_for = record.activation.state == TaskState::Finished || record.activation.called_at.is_some();
-    workflow.start.is_spent() && !workflow.cleared && !answered_for
+    workflow.start.is_spent() && !workflow.cleared && !record.activation.may_be_made()
 }
 
 /// One that nobody knows whether it is there has shown nothing for long after its start.
@@ -248,8 +247,7 @@ fn by_vendor(drafts: &[Draft], index: usize) -> bool {
 /// The time that a window wants the channel on, as the vendor's scheduler is told it.
 fn span(draft: &Draft) -> Option<Interval> {
     let (window, record) = (&draft.entry.window, &draft.record);
-    let started = record.activation.state == TaskState::Finished || record.activation.called_at.is_some();
-    let starts = record.activation.is_pending() && (started || window.may_start());
+    let starts = record.activation.is_pending() && (record.activation.may_be_made() || window.may_start());
     let leaves = window.cancel || !matches!(window.deletion, Deletion::No | Deletion::Unclear);
     let wants = record.verified_at.is_some()
         && window.finalizer
@@ -281,14 +279,17 @@ fn holder(block: &Block, overlapping: bool, used: &[usize], drafts: &[Draft], fa
     block.members.iter().copied().chain(others).find(fits)
 }
 
+/// One of its starts was made, or may have been.
+fn has_begun(block: &Block, drafts: &[Draft]) -> bool {
+    let mut members = block.members.iter().filter_map(|index| drafts.get(*index));
+    members.any(|draft| draft.record.activation.may_be_made())
+}
+
 fn usable(workflow: &Registration, block: &Block, drafts: &[Draft], facts: &Facts) -> bool {
     if workflow.gone || (workflow.is_over() && workflow.start.came_to_nothing()) {
         return false;
     }
-    let started = block.members.iter().filter_map(|index| drafts.get(*index)).any(|draft| {
-        draft.record.activation.state == TaskState::Finished || draft.record.activation.called_at.is_some()
-    });
-    if started {
+    if has_begun(block, drafts) {
         // Its start is spent, or about to be; its stop is still to come, or was made just now.
         let of_this_one = workflow.start.slot.time < block.interval.stop;
         return of_this_one && (workflow.may_stop() || workflow.stop.slot.time >= block.interval.stop);
@@ -368,10 +369,7 @@ fn register(
     asking: &mut Asking,
     alarm: &mut Alarm,
 ) -> Option<usize> {
-    let started = block.members.iter().filter_map(|index| drafts.get(*index)).any(|draft| {
-        draft.record.activation.state == TaskState::Finished || draft.record.activation.called_at.is_some()
-    });
-    if started {
+    if has_begun(block, drafts) {
         return None;
     }
     let adopts = |index: &&usize| drafts.get(**index).is_some_and(|draft| wants_to_adopt(draft));
@@ -538,10 +536,6 @@ pub(super) fn retained(draft: &Draft) -> bool {
     draft.entry.window.deleted_under() == Some(DeletionPolicy::Retain)
 }
 
-fn slot(time: Timestamp, ahead: jiff::SignedDuration) -> Slot {
-    Slot { time, ahead }
-}
-
 /// Whether the account has room for it.
 fn room(grant: Grant) -> Result<(), Trouble> {
     let waits = |message: String| Err(Trouble { reason: Reason::WaitingForQuota, message });
@@ -569,7 +563,7 @@ pub(super) fn left_standing(draft: &Draft) -> String {
 
 /// The workflow that stays at the vendor's scheduler, in a sentence behind another; empty: none does.
 pub(super) fn still_there(draft: &Draft) -> String {
-    let workflow = draft.record.registration.as_deref().filter(|workflow| !workflow.is_over() && !workflow.gone);
+    let workflow = draft.record.registration.as_deref().filter(|workflow| workflow.stands());
     let Some(workflow) = workflow else { return String::new() };
     let (start, stop) = (&workflow.start, &workflow.stop);
     let ahead = if start.is_open() { format!("its start at {}, ", start.slot.time) } else { String::new() };

@@ -9,7 +9,6 @@ use crate::plan::draft::Draft;
 use crate::plan::facts::{Facts, later, sooner};
 use crate::plan::{Alarm, ReadPurpose, Want, recheck};
 use crate::reading::Reading;
-use crate::record::TaskState;
 
 /// How far the vendor's clock may be ahead of ours for what it did to count as done at its time.
 const SLACK: SignedDuration = SignedDuration::from_secs(2);
@@ -45,7 +44,6 @@ impl Strays {
 fn unwanted_start(draft: &Draft, facts: &Facts) -> Option<(Timestamp, bool)> {
     let record = &draft.record;
     let workflow = record.registration.as_deref()?;
-    let answered_for = record.activation.state == TaskState::Finished || record.activation.called_at.is_some();
     let at = workflow.start.slot.time;
     let possible = !workflow.gone
         && !workflow.cleared
@@ -53,7 +51,7 @@ fn unwanted_start(draft: &Draft, facts: &Facts) -> Option<(Timestamp, bool)> {
         // Moved there by somebody else: whoever did that wants it.
         && keeping::is_as_asked(workflow)
         && is_past(at, facts)
-        && !answered_for
+        && !record.activation.may_be_made()
         && !retained(draft)
         && !is_another_clusters(&draft.entry.window, record);
     let spent = workflow.start.is_spent();
