@@ -302,6 +302,13 @@ impl Shared {
         self.accounts.extend(stale);
     }
 
+    /// The same, found out by a write that it came before: decided at once, as that write waits for it.
+    pub(super) fn changed_meanwhile(&self, keys: BTreeSet<JobKey>) {
+        let loads = self.decide(keys);
+        self.admit(loads, false);
+        self.note_stale();
+    }
+
     /// Whether a call may be sent now.
     pub(super) fn lease_holds(&self) -> bool {
         self.tenure.may_call(&self.clock.moment())

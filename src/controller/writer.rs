@@ -1,13 +1,13 @@
 //! Writes to the apiserver: whole statuses and finalizers, each with the version of the object that it was computed
 //! on. Few at a time, and none while a deadline is due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::{Client, Resource};
 use plan::announce::Announcement;
-use plan::{AccountName, Claim, ObjectName, Reason, WindowId};
+use plan::{AccountName, Claim, JobKey, ObjectName, Reason, WindowId};
 use tracing::Span;
 
 use crate::api::{JobStartStop, JobStartStopStatus, LiveAccount, LiveAccountStatus};
@@ -27,6 +27,9 @@ use super::window::{Stored, name_of};
 /// Writes under way at once: kube speaks HTTP/1.1 to the apiserver, so each takes a connection.
 pub(super) const WRITERS: usize = 4;
 
+/// How often in a row a write that somebody else's edit came before is made anew before others have their turn.
+const RACES: usize = 8;
+
 /// An account's status is written at most this often: its counts change with each of its windows.
 const ACCOUNT_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 
@@ -41,15 +44,37 @@ pub(super) async fn windows(shared: Arc<Shared>, client: Client) {
 }
 
 /// Makes the next write that the window needs; further ones are queued by what this one brings about.
+///
+/// One that somebody else's edit came before is planned and made anew at once: of an object that is edited over and over,
+/// as by two tools at odds, a write that queues up again between loses every race, and a start waits for its claim.
 pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &WindowId) {
-    let Some(Next { write, notices, steps, replaces }) = next_write(shared, id) else { return };
+    for _ in 0..RACES {
+        match write_once(shared, client, id).await {
+            Written::AfterAnother(changed) => shared.changed_meanwhile(changed),
+            Written::Through => return,
+        }
+    }
+}
+
+/// What came of a write.
+enum Written {
+    /// It was made, or waits for something else, or is not needed.
+    Through,
+    /// The window was written by somebody else since; that is taken up. The jobs that are to be planned again.
+    AfterAnother(BTreeSet<JobKey>),
+}
+
+async fn write_once(shared: &Arc<Shared>, client: &Client, id: &WindowId) -> Written {
+    let Some(Next { write, notices, steps, replaces }) = next_write(shared, id) else { return Written::Through };
     if let Some(claim) = replaces {
         if installations::stands(shared, client, &claim).await {
-            return stand_down(shared, id, write.name(), &claim);
+            stand_down(shared, id, write.name(), &claim);
+            return Written::Through;
         }
         if !shared.lease_proven().await {
             // Another process's word stands until the Lease, read anew, names this one.
-            return later(shared, id, write.name(), &WriteError::LeaseUnproven);
+            later(shared, id, write.name(), &WriteError::LeaseUnproven);
+            return Written::Through;
         }
     }
     let newest = shared.newest_version();
@@ -68,7 +93,8 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
             ("status", span, put_status(client, &meta, status).await)
         }
         WindowWrite::Expiry { resource_version, .. } => {
-            return expiry::delete(shared, client, id, name, resource_version).await;
+            expiry::delete(shared, client, id, name, resource_version).await;
+            return Written::Through;
         }
     };
     told(shared, kind, span, &answer);
@@ -88,7 +114,6 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
             }
             stored(shared, id, object, notices);
         }
-        // The window was written by somebody else since: take that up, plan again, and never call again.
         Err(error) if error.is_conflict() => match fetch(client, name).await {
             Ok(object) => {
                 let found = object.meta().resource_version.as_deref().and_then(version_number);
@@ -96,7 +121,7 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
                     // Read at quorum, and older than what this write was computed on.
                     shared.store_went_back();
                 }
-                take_up(shared, object);
+                return Written::AfterAnother(known_now(shared, object));
             }
             Err(error) => later(shared, id, name, &error),
         },
@@ -104,6 +129,7 @@ pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &Win
         Err(error) if error.is_gone() => tracing::debug!(window = %name, "gone before it was written"),
         Err(error) => later(shared, id, name, &error),
     }
+    Written::Through
 }
 
 /// Counts the write by what came of it, and ends its span.
@@ -163,14 +189,17 @@ fn stored(shared: &Shared, id: &WindowId, object: Raw<JobStartStop>, notices: Ve
 
 /// A version of a window that was read or written: the index has it from now on.
 pub(super) fn take_up(shared: &Shared, object: Raw<JobStartStop>) {
+    shared.changed(known_now(shared, object));
+}
+
+/// The same; returns the jobs that are to be planned again.
+fn known_now(shared: &Shared, object: Raw<JobStartStop>) -> BTreeSet<JobKey> {
     let name = name_of(&object);
-    match Stored::read(object) {
-        Ok(stored) => {
-            let touched = shared.index().apply_window(stored);
-            shared.changed(touched);
-        }
-        Err(_) => shared.unread.push(name),
-    }
+    let Ok(stored) = Stored::read(object) else {
+        shared.unread.push(name);
+        return BTreeSet::new();
+    };
+    shared.index().apply_window(stored)
 }
 
 fn later(shared: &Arc<Shared>, id: &WindowId, name: &ObjectName, error: &WriteError) {
