@@ -40,14 +40,14 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
 /// How many scenes are played at once; further ones wait, so that none waits for a starved machine instead.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 9;
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
 
 /// Parts whose scenes are played alone, since each of them is a crowd itself.
 const ALONE: [&str; 4] = ["crowd::", "amid::", "steps::", "workflows::"];
 
-/// Parts whose scenes start many processes, or make many objects: each takes the places of so many others.
-const BUSY: (&str, usize) = ("http", 4);
+/// Scenes that start many processes, or make many objects or edits: each takes so many places.
+const BUSY: [(&str, usize); 2] = [("http", 3), ("cases_life::case_39", 4)];
 
 thread_local! {
     /// What the last panic of this thread said, and where.
@@ -102,11 +102,8 @@ fn keep_words_of_panics() {
 fn start(scene: &Scene) -> JoinHandle<End> {
     let play = scene.play;
     let alone = ALONE.iter().any(|part| scene.name.starts_with(part));
-    let places = match scene.name.starts_with(BUSY.0) {
-        _ if alone => AT_ONCE,
-        true => BUSY.1,
-        false => 1,
-    };
+    let busy = BUSY.iter().find(|(part, _)| scene.name.starts_with(part));
+    let places = if alone { AT_ONCE } else { busy.map_or(1, |(_, places)| *places) };
     let places = u32::try_from(places).unwrap();
     let scene = move || {
         runtime().block_on(async {

@@ -7,7 +7,7 @@ use crate::harness::{Stage, in_seconds, on_air, phase, plus, ready, until_past};
 pub(crate) async fn before_the_start_both_ends_are_cancelled() {
     let stage = Stage::open("cancelled").await;
     let news = stage.channel("news").await;
-    let start = in_seconds(3);
+    let start = in_seconds(12);
     let window = stage.window("gala", &news).between(start, plus(start, 600)).create().await;
     window.until("it waits for its start", ready("True", "Scheduled")).await;
     window.edit(json!({ "cancel": true })).await;
@@ -22,7 +22,7 @@ pub(crate) async fn before_the_start_both_ends_are_cancelled() {
 pub(crate) async fn on_air_the_stream_stays_on_and_that_is_shown() {
     let stage = Stage::open("stop-cancelled").await;
     let news = stage.channel("news").await;
-    let stop = in_seconds(5);
+    let stop = in_seconds(20);
     let window = stage.window("gala", &news).between(in_seconds(2), stop).create().await;
     window.reaches("Active").await;
     window.edit(json!({ "cancel": true })).await;

@@ -86,8 +86,8 @@ pub(crate) async fn case_63_quoted_or_not_a_time_is_the_same_object_with_kubectl
     }
     for name in resources.iter().map(|resource| resource.trim_end_matches(".yaml")) {
         for name in [name.to_owned(), format!("kustomized-{name}")] {
-            shows(&stage, &name, ".status.activation.timeUTC", "1796216400").await;
-            shows(&stage, &name, ".status.deactivation.timeUTC", "1796223600").await;
+            shows(&stage, &name, "/activation/timeUTC", 1_796_216_400).await;
+            shows(&stage, &name, "/deactivation/timeUTC", 1_796_223_600).await;
         }
     }
 }
@@ -123,7 +123,7 @@ pub(crate) async fn case_63_a_bare_date_and_a_time_without_zone_are_refused_quot
     assert!(specs(&stage).await.is_empty());
     let right = manifest("right", "a", "2026-12-02T14:00:00+01:00", "2026-12-02T15:00:00Z");
     stage.plane().apply(&stage.namespace, right).await.unwrap();
-    shows(&stage, "right", ".status.activation.time", "2026-12-02T13:00:00Z").await;
+    shows(&stage, "right", "/activation/time", "2026-12-02T13:00:00Z").await;
 }
 
 /// `kubectl apply -k`, which is what Flux does, too.

@@ -110,7 +110,8 @@ pub(crate) async fn a_page_of_a_window_on_air_shows_its_times_what_was_called_an
         page.contains("Started: ").then_some(page)
     })
     .await;
-    let called = window.status().activation;
+    let told = window.until("its start is told", |status| status.activation.lateness_millis.is_some()).await;
+    let called = told.activation;
     let epoch = called.time_utc.unwrap().to_string();
     let late = format!("{} ms late", called.lateness_millis.unwrap());
     for words in [
@@ -158,7 +159,7 @@ pub(crate) async fn a_list_has_what_is_on_air_first_and_then_the_next_starts() {
 pub(crate) async fn an_extension_keeps_the_channel_on_without_a_gap_whatever_is_applied_from_git() {
     let stage = Stage::open("duty-extend").await;
     let (duty, news) = (Duty::of(&stage), stage.channel("news").await);
-    let (start, stop) = (in_seconds(1), in_seconds(15));
+    let (start, stop) = (in_seconds(1), in_seconds(40));
     let manifest = format!(
         "{{apiVersion: scheduler.bcovlive.io/v1alpha1, kind: JobStartStop, metadata: {{name: show, labels: {{a: b}}}}, spec: \
          {{jobID: {}, activation: {{time: \"{start}\"}}, deactivation: {{time: \"{stop}\"}}}}}}",
@@ -231,7 +232,7 @@ pub(crate) async fn a_stop_switches_the_channel_off_now_under_a_field_manager_of
     let said = duty.types("stop news --wait --timeout 40s").await.ok();
     assert!(said.out.contains("The channel is switched off."), "{said:?}");
     assert!(said.err.contains("Flux (Kustomization shows) keeps") && said.err.contains("Stopped: Off air"), "{said:?}");
-    assert_eq!(window.status().phase, "Finished");
+    window.reaches("Finished").await;
     let calls = news.was_called(1, 1).await;
     assert!(received(&calls.deactivate[0]).duration_since(asked) < LATE);
     let stored = managers(&stage, "news").await;
@@ -267,7 +268,7 @@ pub(crate) async fn a_stop_of_a_covered_window_says_who_keeps_the_channel_on_and
 
     let said = duty.types("stop matinee --all --wait --timeout 40s").await.ok();
     assert!(said.out.contains("Called off, since it would start again: finale"), "{said:?}");
-    assert_eq!(premiere.status().deactivation.reason, "Stopped");
+    premiere.until("its stop is told", |status| status.deactivation.reason == "Stopped").await;
     assert_eq!(duty.window("finale").await["phase"], "Cancelled");
     news.was_called(1, 1).await;
 }
@@ -302,7 +303,7 @@ pub(crate) async fn cancelling_calls_off_what_is_ahead_and_leaves_nothing_on_una
     assert_eq!(window.status().phase, "Active");
     let said = duty.types("cancel news --leave-on --wait --timeout 30s").await.ok();
     assert!(said.err.contains("STAYS ON"), "{said:?}");
-    assert_eq!(window.status().deactivation.reason, "StopCancelled");
+    window.until("its stop is called off", |status| status.deactivation.reason == "StopCancelled").await;
     assert!(news.is_on().await);
     assert!(duty.types("show news").await.ok().out.contains("LEFT ON"));
 }

@@ -182,10 +182,10 @@ pub(crate) async fn a_window_on_the_same_job_at_another_endpoint_neither_holds_n
     let news = stage.channel("news").await;
     let elsewhere = stage.another_vendor("elsewhere", &news).await;
     let _operator = stage.start_operator_with(&["--live-endpoint", &elsewhere.base_url]).await;
-    let stop = in_seconds(13);
+    let stop = in_seconds(24);
     let window = stage.window("news", &news).between(in_seconds(3), stop).create().await;
     let theirs = stage.window("theirs", &news).with(json!({ "accountRef": { "name": "elsewhere" } }));
-    let theirs = theirs.between(in_seconds(4), in_seconds(10)).create().await;
+    let theirs = theirs.between(in_seconds(5), in_seconds(18)).create().await;
     for window in [&theirs, &window] {
         let finished = window.reaches("Finished").await;
         assert_eq!((&*finished.activation.reason, &*finished.deactivation.reason), ("Started", "Stopped"));

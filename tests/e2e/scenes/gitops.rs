@@ -305,7 +305,7 @@ pub(crate) async fn the_spec_stays_the_same_bytes_through_a_whole_life() {
 
     for reached in ["Pending", "Active", "Finished"] {
         for name in NAMES {
-            shows(&stage, name, ".status.phase", reached).await;
+            shows(&stage, name, "/phase", reached).await;
         }
         // Meanwhile the tools apply it again, as they do every few minutes.
         kubectl(&stage, "apply", &SERVER_SIDE, &by_argo).await.ok().unwrap();
