@@ -9,6 +9,7 @@
 //! - [`phase`], [`conditions`], [`announce`], [`workflow`]: how a record is shown.
 //! - [`registration`], [`scheduler`]: a window at the vendor's own scheduler, as recorded and as its answers show it.
 //! - [`quota`]: across the jobs of one load, whose workflows stand at that scheduler.
+//! - [`overtaken`]: what of a plan holds once another process has written its object.
 //! - [`outbox`]: which notifications a window owes, and when each is tried.
 //! - [`uncovered`]: which channels are on air that no window covers.
 //! - [`serving`]: whether another installation serves the same account.
@@ -25,6 +26,7 @@ pub mod ids;
 pub mod lease;
 pub mod memory;
 pub mod outbox;
+pub mod overtaken;
 pub mod phase;
 mod plan;
 pub mod quota;

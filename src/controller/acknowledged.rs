@@ -1,6 +1,6 @@
 //! The status of a window that the apiserver has acknowledged, as the index keeps it.
 
-use plan::{Claim, Executor, Registration, TaskState};
+use plan::{Claim, Executor, Registration, TaskState, overtaken};
 
 use crate::api::JobStartStopStatus;
 
@@ -63,6 +63,11 @@ impl Acknowledged {
     /// The claim on the start that is stored.
     pub(super) fn claim(&self) -> Option<&Claim> {
         self.claim.as_deref()
+    }
+
+    /// What another process may have had part in, but for the whole record.
+    pub(super) fn told(&self) -> overtaken::Stored<'_> {
+        overtaken::Stored { record: None, claim: self.claim(), registration: self.registered() }
     }
 
     /// Who is stored as making its calls.

@@ -99,20 +99,6 @@ fn said(condition: &Condition) -> Option<Trouble> {
     Some(Trouble { reason: Reason::parse(&condition.reason)?, message: condition.message.clone() })
 }
 
-/// Whether what is stored tells of more than a record: a start that was due again, a task that is settled, or a later
-/// call. One whose start is due again has less settled and called than before.
-pub(super) fn is_ahead(stored: &Stored, record: &Record) -> bool {
-    let Some(theirs) = stored_record(stored) else { return false };
-    if theirs.cuts != record.cuts {
-        return theirs.cuts > record.cuts;
-    }
-    let further = |theirs: &Task, ours: &Task| {
-        let settled = !theirs.is_pending() && ours.is_pending();
-        settled || theirs.called_at > ours.called_at || theirs.attempts > ours.attempts
-    };
-    further(&theirs.activation, &record.activation) || further(&theirs.deactivation, &record.deactivation)
-}
-
 /// The claim on the start that the apiserver has acknowledged. One whose time cannot be read counts from the start's: it
 /// may not be taken for none.
 pub(super) fn claim(status: &JobStartStopStatus) -> Option<Claim> {
@@ -258,35 +244,10 @@ fn job(stored: &JobStartStopStatus, record: &Record, phase: Phase, memory: &Memo
 
 #[cfg(test)]
 mod tests {
-    use plan::TaskState;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::controller::fixtures::{status_of, window};
-
-    fn stored_with(record: &Record) -> Stored {
-        let stored = window(&json!({}), &Value::Null);
-        let status = serde_json::to_value(status_of(&stored, record)).unwrap();
-        window(&json!({}), &status)
-    }
-
-    #[test]
-    fn a_start_that_was_due_again_is_further_than_the_one_before_it_however_far_that_came() {
-        let first = {
-            let mut record = Record::new(&window(&json!({}), &Value::Null).window());
-            record.activation.state = TaskState::Finished;
-            record.activation.called_at = Some(record.activation.time);
-            record.activation.attempts = 2;
-            record
-        };
-        let again = Record { cuts: 1, ..Record::new(&window(&json!({}), &Value::Null).window()) };
-        assert!(is_ahead(&stored_with(&again), &first));
-        assert!(!is_ahead(&stored_with(&first), &again));
-        assert!(!is_ahead(&stored_with(&again), &again), "it is the same");
-        let called = Record { cuts: 1, ..first };
-        assert!(is_ahead(&stored_with(&called), &again), "of one and the same start the later call counts");
-        assert!(!is_ahead(&stored_with(&again), &called));
-    }
 
     #[test]
     fn who_makes_the_calls_is_not_stored_before_anybody_can_tell() {

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use plan::{
     AccountName, Attempt, Claim, Delegation, Deletion, DeletionPolicy, Executor, HeadsUp, Marker, ObjectName,
-    ProcessId, Record, Registration, Texts, Window, WindowId, WindowPlan, WorkflowId,
+    ProcessId, Texts, Window, WindowId, WindowPlan, WorkflowId, overtaken,
 };
 
 use crate::api::{self, JobStartStop, JobStartStopStatus};
@@ -320,44 +320,19 @@ impl Stored {
     /// Takes over a newer version of the object. What was planned stays: a settled state never goes backwards. `us`: this
     /// process, once it leads.
     pub(super) fn renew(&mut self, newer: Self, us: Option<&ProcessId>) {
-        let (mut planned, planned_generation) = (self.planned.take(), self.planned_generation);
-        if planned.as_ref().is_some_and(|planned| status::is_ahead(&newer, &planned.record)) {
-            // Another process has come further with it: what it stored is never taken back by what was planned here.
-            planned = None;
-        }
-        let claim = newer.acknowledged.claim();
-        if let Some(planned) = planned.as_mut().filter(|_| self.acknowledged.claim() != claim) {
-            // Ours, come back; or another process's, which is to be reckoned with whatever was planned.
-            planned.record.claim = claim.cloned().or(planned.record.claim.take());
-        }
-        if let Some(planned) = &mut planned {
-            self.reckon_with_anothers(&newer, us, &mut planned.record);
-        }
+        let planned_generation = self.planned_generation;
+        let planned = self.planned.take().and_then(|planned| {
+            let theirs = status::stored_record(&newer);
+            let now = overtaken::Stored { record: theirs.as_ref(), ..newer.acknowledged.told() };
+            let record = overtaken::still_holds(planned.record, self.acknowledged.told(), now, us)?;
+            Some(WindowPlan { record, ..planned })
+        });
         // What was found out about a deletion holds for it.
         let deletion = if newer.deletion == Deletion::No { Deletion::No } else { self.deletion.max(newer.deletion) };
         let (writes, expiry, cut) = (self.writes, self.expiry, self.cut.take());
         let (claimed_elsewhere, attempt) = (self.claimed_elsewhere.take(), self.attempt.take());
         *self =
             Self { deletion, planned, planned_generation, attempt, writes, cut, claimed_elsewhere, expiry, ..newer };
-    }
-
-    /// A workflow that another process has recorded since may be there, whatever was planned here.
-    fn reckon_with_anothers(&self, newer: &Self, us: Option<&ProcessId>, planned: &mut Record) {
-        let Some(stored) = newer.acknowledged.registered() else { return };
-        let of_same = planned.registration.as_deref().filter(|planned| planned.marker == stored.marker);
-        if stored.id.is_some() && of_same.is_some_and(|planned| planned.id.is_none()) {
-            // Whoever found its id: it is not lost again.
-            planned.registration = Some(Box::new(stored.clone()));
-            return;
-        }
-        let Some(theirs) = Some(stored).filter(|theirs| Some(&theirs.by) != us) else { return };
-        let known = [self.acknowledged.registered(), planned.registration.as_deref()];
-        let identity = |registration: &Registration| (registration.by.clone(), registration.marker.clone());
-        if !known.into_iter().flatten().any(|known| identity(known) == identity(theirs)) {
-            planned.registration = Some(Box::new(theirs.clone()));
-            // Its number is taken.
-            planned.workflows = planned.workflows.max(theirs.attempt);
-        }
     }
 
     /// Whether this version of the object is older than `other`.
@@ -403,11 +378,11 @@ pub(super) fn name_of(object: &impl ResourceExt) -> ObjectName {
 
 #[cfg(test)]
 mod tests {
-    use plan::{Half, Slot, TaskState};
+    use plan::Record;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::controller::fixtures::{planned, status_of, window};
+    use crate::controller::fixtures::{planned, window};
 
     fn account(executor: Option<Executor>) -> Defaults {
         Defaults { executor, cluster: "prod-eu".into(), ..Defaults::default() }
@@ -486,69 +461,5 @@ mod tests {
             let window = window(&named(own), &json!({ "executor": stored }));
             assert_eq!(window.spec.workflow_texts().0.is_some(), kept, "{own:?} {stored:?}");
         }
-    }
-
-    fn registered_by(process: &str, attempt: u32, id: Option<&str>) -> Box<Registration> {
-        let slot = Slot { time: Timestamp::UNIX_EPOCH, ahead: SignedDuration::ZERO };
-        let half = Half { slot, state: Some(TaskState::Pending) };
-        Box::new(Registration {
-            marker: Marker::new(&WindowId::new("d44c"), "").numbered(attempt),
-            id: id.map(WorkflowId::new),
-            by: ProcessId::new(process),
-            attempt,
-            start: half,
-            stop: half,
-            asked: (slot, slot),
-            texts: Texts::default(),
-            gone: false,
-            withdrawn: false,
-            cleared: false,
-        })
-    }
-
-    /// What is planned once this process, `us`, has seen what is stored now.
-    fn planned_after(
-        before: Option<Box<Registration>>,
-        planning: Option<Box<Registration>>,
-        now: Option<Box<Registration>>,
-    ) -> Option<Box<Registration>> {
-        let spec = json!({ "executor": "LiveScheduler" });
-        let with = |registration| {
-            let new = window(&spec, &Value::Null);
-            let record = Record { registration, ..Record::new(&new.window()) };
-            let status = serde_json::to_value(status_of(&new, &record)).unwrap();
-            (window(&spec, &status), record)
-        };
-        let (mut stored, _) = with(before);
-        let (_, record) = with(planning);
-        stored.planned = Some(planned(&stored, record));
-        stored.renew(with(now).0, Some(&ProcessId::new("us")));
-        stored.planned.unwrap().record.registration
-    }
-
-    #[test]
-    fn a_workflow_that_another_process_recorded_meanwhile_is_reckoned_with() {
-        let (ours, theirs) = (registered_by("us", 1, None), registered_by("them", 1, None));
-        assert_eq!(planned_after(None, Some(ours.clone()), Some(theirs.clone())), Some(theirs.clone()));
-        assert_eq!(planned_after(None, None, Some(theirs.clone())), Some(theirs.clone()));
-        let again = registered_by("them", 2, None);
-        assert_eq!(planned_after(Some(theirs), Some(ours), Some(again.clone())), Some(again));
-    }
-
-    #[test]
-    fn an_id_that_another_process_found_is_not_lost_again() {
-        let (unknown, found) = (registered_by("them", 1, None), registered_by("them", 1, Some("0a")));
-        let known = Some(unknown.clone());
-        assert_eq!(planned_after(known.clone(), known, Some(found.clone())), Some(found));
-    }
-
-    #[test]
-    fn what_comes_back_of_ones_own_takes_nothing_back() {
-        let (sent, made) = (registered_by("us", 1, None), registered_by("us", 1, Some("0a")));
-        assert_eq!(planned_after(None, Some(made.clone()), Some(sent.clone())), Some(made));
-        assert_eq!(planned_after(None, None, Some(sent)), None, "it was let go of since");
-        let (theirs, read) = (registered_by("them", 1, None), registered_by("them", 1, Some("0a")));
-        assert_eq!(planned_after(Some(theirs.clone()), None, Some(read.clone())), None, "it is known");
-        assert_eq!(planned_after(None, Some(read.clone()), Some(theirs)), Some(read), "taken over from another window");
     }
 }
