@@ -121,7 +121,9 @@ async fn write_once(shared: &Arc<Shared>, client: &Client, id: &WindowId) -> Wri
                     // Read at quorum, and older than what this write was computed on.
                     shared.store_went_back();
                 }
-                return Written::AfterAnother(known_now(shared, object));
+                if let Some(changed) = known_now(shared, object) {
+                    return Written::AfterAnother(changed);
+                }
             }
             Err(error) => later(shared, id, name, &error),
         },
@@ -189,17 +191,17 @@ fn stored(shared: &Shared, id: &WindowId, object: Raw<JobStartStop>, notices: Ve
 
 /// A version of a window that was read or written: the index has it from now on.
 pub(super) fn take_up(shared: &Shared, object: Raw<JobStartStop>) {
-    shared.changed(known_now(shared, object));
+    shared.changed(known_now(shared, object).unwrap_or_default());
 }
 
-/// The same; returns the jobs that are to be planned again.
-fn known_now(shared: &Shared, object: Raw<JobStartStop>) -> BTreeSet<JobKey> {
+/// The same; returns the jobs that are to be planned again. `None`: it cannot be fully read, which is seen to elsewhere.
+fn known_now(shared: &Shared, object: Raw<JobStartStop>) -> Option<BTreeSet<JobKey>> {
     let name = name_of(&object);
     let Ok(stored) = Stored::read(object) else {
         shared.unread.push(name);
-        return BTreeSet::new();
+        return None;
     };
-    shared.index().apply_window(stored)
+    Some(shared.index().apply_window(stored))
 }
 
 fn later(shared: &Arc<Shared>, id: &WindowId, name: &ObjectName, error: &WriteError) {
