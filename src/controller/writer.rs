@@ -50,7 +50,10 @@ pub(super) async fn windows(shared: Arc<Shared>, client: Client) {
 pub(super) async fn write_window(shared: &Arc<Shared>, client: &Client, id: &WindowId) {
     for _ in 0..RACES {
         match write_once(shared, client, id).await {
-            Written::AfterAnother(changed) => shared.changed_meanwhile(changed),
+            Written::AfterAnother(changed) => {
+                shared.changed_meanwhile(changed);
+                shared.give_way().await;
+            }
             Written::Through => return,
         }
     }
