@@ -210,7 +210,7 @@ impl Registration {
 
     /// It is there, or may be, and something may come of it.
     pub fn stands(&self) -> bool {
-        !self.gone && !self.is_over()
+        !self.is_over()
     }
 
     /// Whether the vendor's scheduler may still make its start.

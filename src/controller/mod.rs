@@ -29,7 +29,7 @@ mod outbox;
 mod posts;
 pub(crate) mod raw;
 mod recheck;
-mod registered;
+pub(crate) mod registered;
 mod shared;
 mod signing;
 mod status;

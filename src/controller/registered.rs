@@ -10,7 +10,7 @@ use crate::api::{AskedTask, JobStartStopStatus, RegisteredStatus, RegisteredTask
 const UNKNOWN: &str = "unknown";
 
 /// The workflow that is recorded. What of it cannot be read is guessed from the rest: it may not be taken for none.
-pub(super) fn read(status: &JobStartStopStatus) -> Option<Registration> {
+pub(crate) fn read(status: &JobStartStopStatus) -> Option<Registration> {
     let stored = status.registered.as_ref()?;
     let marker = Marker::parse(&stored.marker);
     let (start, asked_start) = task(&stored.activation, &status.activation)?;

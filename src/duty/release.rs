@@ -4,11 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use plan::TaskState;
+use plan::Registration;
 use serde_json::{Value, json};
 
 use crate::api::LiveAccount;
 use crate::controller::raw::Raw;
+use crate::controller::registered;
 use crate::controller::{FINALIZER, IN_USE};
 
 use super::window::Window;
@@ -91,13 +92,11 @@ impl Held {
     }
 }
 
-/// The workflow that stands for a window, if it is not over.
+/// The workflow that stands for a window: its id, or its marker where that is not known.
 fn workflow(window: &Window) -> Option<String> {
-    let registered = window.status.registered.as_ref().filter(|registered| !registered.gone)?;
-    let over = |state: &str| TaskState::parse(state).is_some_and(|state| state != TaskState::Pending);
-    let is_over = over(&registered.activation.state) && over(&registered.deactivation.state);
-    let id = Some(&window.status.vendor_workflow_id).filter(|id| !id.is_empty());
-    (!is_over).then(|| id.map_or_else(|| format!("marked {}", registered.marker), Clone::clone))
+    let registration = registered::read(&window.status).filter(Registration::stands)?;
+    let marked = || format!("marked {}", registration.marker);
+    Some(registration.id.as_ref().map_or_else(marked, ToString::to_string))
 }
 
 /// Whether an operator leads, by one Lease.

@@ -184,7 +184,7 @@ pub(crate) async fn kubectl_shows_the_columns() {
 pub(crate) async fn kubectl_wait_waits_for_the_channel() {
     let stage = Stage::open("kubectl-wait").await;
     let news = stage.channel("news").await;
-    let window = stage.window("news", &news).between(in_seconds(2), in_seconds(4)).create().await;
+    let window = stage.window("news", &news).between(in_seconds(2), in_seconds(12)).create().await;
     let wait = async |what: &str| {
         let object = format!("jss/{}", window.name);
         stage.plane().kubectl(["wait", what, &object, "--namespace", &stage.namespace, "--timeout=40s"]).await;

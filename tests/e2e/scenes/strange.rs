@@ -62,7 +62,7 @@ pub(crate) async fn an_object_that_cannot_be_fully_read_is_stopped_and_not_start
     apply(&stage, "gala", &gala, (in_seconds(6), in_seconds(9)), json!({ "deletionPolicy": "Pause" })).await;
     shows(&stage, "news", "/phase", "Active").await;
     apply(&stage, "news", &news, (start, in_seconds(600)), json!({ "suspend": "perhaps" })).await;
-    apply(&stage, "cinema", &cinema, (in_seconds(1), in_seconds(3)), json!({})).await;
+    apply(&stage, "cinema", &cinema, (in_seconds(1), in_seconds(12)), json!({})).await;
 
     is_undecodable(&stage, "news").await;
     apply(&stage, "news", &news, (start, in_seconds(2)), json!({ "suspend": "perhaps" })).await;
